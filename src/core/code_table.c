@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/code_table.h"
+
+enum { MAXIMUM = 0x3fffffff }; /* of codes and of instructions */
+
+/* ── location tables ─────────────────────────────────────────────────────────────── */
+
+/* The kinds of entries that do not have a line delta in plain sight. */
+enum {
+    ENTRY_START = 0x80, /* set in the first byte of an entry and in no other */
+    KIND_ONE_LINE_0 = 10,
+    KIND_ONE_LINE_2 = 12,
+    KIND_NO_COLUMNS = 13,
+    KIND_LONG = 14,
+    KIND_NONE = 15,
+};
+
+/* Six bits a byte, lowest first, bit 6 says that more follow; the lowest bit of the
+ * number is its sign. */
+static int32_t read_signed(const unsigned char *byte, const unsigned char *end)
+{
+    uint32_t value = 0;
+
+    for (int shift = 0; byte < end && shift < 32; byte++, shift += 6) {
+        value |= (uint32_t)(*byte & 63) << shift;
+        if ((*byte & 64) == 0)
+            break;
+    }
+    return (value & 1) != 0 ? -(int32_t)(value >> 1) : (int32_t)(value >> 1);
+}
+
+/* How far an entry moves the line; its first byte is at [entry]. */
+static int32_t line_delta(const unsigned char *entry, const unsigned char *end)
+{
+    int kind = *entry >> 3 & 15;
+
+    if (kind == KIND_LONG || kind == KIND_NO_COLUMNS)
+        return read_signed(entry + 1, end);
+    if (kind >= KIND_ONE_LINE_0 && kind <= KIND_ONE_LINE_2)
+        return kind - KIND_ONE_LINE_0;
+    return 0;
+}
+
+int32_t mw_location_table_line(const char *table, size_t length, int32_t first_line,
+                               int32_t offset_bytes)
+{
+    const unsigned char *entry = (const unsigned char *)table;
+    const unsigned char *end = entry + length;
+    int32_t entry_end = 0;
+    int32_t line = first_line;
+
+    if (offset_bytes < 0)
+        return first_line;
+    while (entry < end) {
+        line += line_delta(entry, end);
+        entry_end += ((*entry & 7) + 1) * MW_INSTRUCTION_UNIT_BYTES;
+        if (offset_bytes < entry_end)
+            return (*entry >> 3 & 15) == KIND_NONE ? -1 : line;
+        do
+            entry++;
+        while (entry < end && (*entry & ENTRY_START) == 0);
+    }
+    return -1;
+}
+
+/* ── life ────────────────────────────────────────────────────────────────────────── */
+
+mw_status mw_code_table_init(mw_code_table *table, mw_alloc *alloc)
+{
+    mw_status status;
+
+    *table = (mw_code_table){.alloc = alloc, .code_count = 1, .instruction_count = 1};
+    mw_hash_index_init(&table->code_index, alloc);
+    mw_hash_index_init(&table->instruction_index, alloc);
+    mw_address_map_init(&table->objects, alloc);
+    mw_address_map_init(&table->addresses, alloc);
+    status = mw_string_pool_init(&table->strings, alloc);
+    if (status != MW_OK)
+        return status;
+    status = mw_alloc_grow(alloc, &table->codes, 0, &table->code_capacity, sizeof *table->codes,
+                           MAXIMUM);
+    if (status != MW_OK)
+        return status;
+    return mw_alloc_grow(alloc, &table->instructions, 0, &table->instruction_capacity,
+                         sizeof *table->instructions, MAXIMUM);
+}
+
+void mw_code_table_done(mw_code_table *table)
+{
+    if (table->alloc == NULL)
+        return;
+    mw_string_pool_done(&table->strings);
+    mw_hash_index_done(&table->code_index);
+    mw_hash_index_done(&table->instruction_index);
+    mw_address_map_done(&table->objects);
+    mw_address_map_done(&table->addresses);
+    mw_alloc_release(table->alloc, table->codes, table->code_capacity * sizeof *table->codes);
+    mw_alloc_release(table->alloc, table->instructions,
+                     table->instruction_capacity * sizeof *table->instructions);
+    *table = (mw_code_table){0};
+}
+
+/* ── interning ───────────────────────────────────────────────────────────────────── */
+
+mw_status mw_code_table_string(mw_code_table *table, const char *bytes, size_t length,
+                               mw_string *ret_string)
+{
+    return mw_string_pool_intern(&table->strings, bytes, length, &ret_string->index);
+}
+
+static uint64_t code_hash(const mw_code_row *row)
+{
+    uint64_t names = mw_hash_combine((uint64_t)row->file.index << 32 | row->function.index,
+                                     (uint64_t)row->module.index << 32 | row->lines.index);
+
+    return mw_hash_combine(names, (uint32_t)row->first_line);
+}
+
+static bool same_code(const mw_code_row *a, const mw_code_row *b)
+{
+    return a->file.index == b->file.index && a->function.index == b->function.index &&
+           a->module.index == b->module.index && a->lines.index == b->lines.index &&
+           a->first_line == b->first_line;
+}
+
+mw_status mw_code_table_intern(mw_code_table *table, mw_code_row row, mw_code *ret_code)
+{
+    uint64_t hash = code_hash(&row);
+    mw_hash_probe probe = mw_hash_probe_start(hash);
+    uint32_t number;
+    mw_status status;
+
+    while ((number = mw_hash_index_next(&table->code_index, &probe)) != 0) {
+        if (same_code(&table->codes[number], &row)) {
+            *ret_code = (mw_code){number};
+            return MW_OK;
+        }
+    }
+    status = mw_hash_index_reserve(&table->code_index, 1);
+    if (status != MW_OK)
+        return status;
+    status = mw_alloc_grow(table->alloc, &table->codes, table->code_count, &table->code_capacity,
+                           sizeof *table->codes, MAXIMUM);
+    if (status != MW_OK)
+        return status;
+    number = table->code_count++;
+    row.first_instruction = 0;
+    table->codes[number] = row;
+    mw_hash_index_add(&table->code_index, hash, number);
+    *ret_code = (mw_code){number};
+    return MW_OK;
+}
+
+mw_status mw_code_table_instruction(mw_code_table *table, mw_code code, int32_t offset_bytes,
+                                    mw_instruction *ret_instruction)
+{
+    uint64_t hash = mw_hash_combine(code.index, (uint32_t)offset_bytes);
+    mw_hash_probe probe = mw_hash_probe_start(hash);
+    uint32_t number;
+    mw_status status;
+
+    while ((number = mw_hash_index_next(&table->instruction_index, &probe)) != 0) {
+        const mw_instruction_row *row = &table->instructions[number];
+
+        if (row->code == code.index && row->offset_bytes == offset_bytes) {
+            *ret_instruction = (mw_instruction){number};
+            return MW_OK;
+        }
+    }
+    status = mw_hash_index_reserve(&table->instruction_index, 1);
+    if (status != MW_OK)
+        return status;
+    status = mw_alloc_grow(table->alloc, &table->instructions, table->instruction_count,
+                           &table->instruction_capacity, sizeof *table->instructions, MAXIMUM);
+    if (status != MW_OK)
+        return status;
+    number = table->instruction_count++;
+    table->instructions[number] =
+        (mw_instruction_row){code.index, offset_bytes, table->codes[code.index].first_instruction};
+    table->codes[code.index].first_instruction = number;
+    mw_hash_index_add(&table->instruction_index, hash, number);
+    *ret_instruction = (mw_instruction){number};
+    return MW_OK;
+}
+
+/* ── live code objects ───────────────────────────────────────────────────────────── */
+
+mw_status mw_code_table_bind(mw_code_table *table, uintptr_t object, uintptr_t first_address,
+                             mw_code code)
+{
+    mw_address_entry *entry = mw_address_map_put(&table->objects, object);
+
+    if (entry == NULL)
+        return MW_NO_MEMORY;
+    entry->value = first_address;
+    entry->label = code.index;
+    return MW_OK;
+}
+
+mw_code mw_code_table_bound(const mw_code_table *table, uintptr_t object)
+{
+    const mw_address_entry *entry = mw_address_map_find(&table->objects, object);
+
+    return (mw_code){entry != NULL ? entry->label : 0};
+}
+
+mw_status mw_code_table_bind_address(mw_code_table *table, uintptr_t address,
+                                     mw_instruction instruction)
+{
+    mw_address_entry *entry = mw_address_map_put(&table->addresses, address);
+
+    if (entry == NULL)
+        return MW_NO_MEMORY;
+    entry->label = instruction.index;
+    return MW_OK;
+}
+
+void mw_code_table_unbind(mw_code_table *table, uintptr_t object)
+{
+    mw_address_entry *entry = mw_address_map_find(&table->objects, object);
+    uintptr_t first_address;
+    uint32_t number;
+
+    if (entry == NULL)
+        return;
+    first_address = entry->value;
+    number = table->codes[entry->label].first_instruction;
+    mw_address_map_remove(&table->objects, entry);
+    for (; number != 0; number = table->instructions[number].next) {
+        /* Unsigned arithmetic wraps around for a negative offset, as it should. */
+        uintptr_t address =
+            first_address + (uintptr_t)(intptr_t)table->instructions[number].offset_bytes;
+
+        entry = mw_address_map_find(&table->addresses, address);
+        if (entry != NULL)
+            mw_address_map_remove(&table->addresses, entry);
+    }
+}
+
+/* ── questions ───────────────────────────────────────────────────────────────────── */
+
+int32_t mw_code_table_line(const mw_code_table *table, mw_instruction instruction)
+{
+    const mw_instruction_row *row = &table->instructions[instruction.index];
+    const mw_code_row *code = &table->codes[row->code];
+    int32_t line = mw_location_table_line(mw_string_pool_bytes(&table->strings, code->lines.index),
+                                          mw_string_pool_length(&table->strings, code->lines.index),
+                                          code->first_line, row->offset_bytes);
+
+    return line < 0 ? 0 : line;
+}
+
+bool mw_code_table_is_consistent(const mw_code_table *table)
+{
+    uint32_t listed = 0;
+
+    for (uint32_t code = 1; code < table->code_count; code++) {
+        uint32_t number = table->codes[code].first_instruction;
+
+        for (; number != 0; number = table->instructions[number].next, listed++)
+            if (number >= table->instruction_count || table->instructions[number].code != code)
+                return false;
+    }
+    return listed == table->instruction_count - 1 &&
+           mw_address_map_is_consistent(&table->objects) &&
+           mw_address_map_is_consistent(&table->addresses) &&
+           mw_hash_index_is_consistent(&table->code_index) &&
+           mw_hash_index_is_consistent(&table->instruction_index) &&
+           mw_string_pool_is_consistent(&table->strings);
+}
+
+size_t mw_code_table_memory_bytes(const mw_code_table *table)
+{
+    return mw_string_pool_memory_bytes(&table->strings) +
+           table->code_capacity * sizeof *table->codes +
+           table->instruction_capacity * sizeof *table->instructions +
+           table->code_index.capacity * sizeof *table->code_index.slots +
+           table->instruction_index.capacity * sizeof *table->instruction_index.slots +
+           mw_address_map_memory_bytes(&table->objects) +
+           mw_address_map_memory_bytes(&table->addresses);
+}

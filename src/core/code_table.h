@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the interpreter's code objects were, in bytes of our own, so that a block's
+ * function, file and line can be told long after its code object has died, without
+ * keeping a single one alive.
+ *
+ *   code          file, function, module, first line and location table, interned by
+ *                 content: a source that is compiled again and again (templates, exec,
+ *                 namedtuple) is one code, however often
+ *   instruction   a code and an offset in it, interned: what paths are made of
+ *   bound objects the live code objects, by address: from the address of an instruction
+ *                 to its number in one look-up
+ *
+ * When a code object dies, its addresses are unbound at once (mw_code_table_unbind), so
+ * that another that is born at the same place is never taken for it.
+ *
+ * Lines are computed late, from the location table of PEP 626 as CPython 3.11 and later
+ * write it (InternalDocs/code_objects.md).
+ *
+ * Not thread-safe; whoever owns the table owns its guard.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "base/string_pool.h"
+#include "core/address_map.h"
+#include "core/ids.h"
+
+/* An address in a frame that is not complete yet, or that is none of Python's: the path
+ * runs through it without a frame of its own. */
+#define MW_INSTRUCTION_TRANSPARENT UINT32_C(0xffffffff)
+
+/* Instructions with this bit stand at the root of a path and name a thread. */
+#define MW_INSTRUCTION_THREAD UINT32_C(0x80000000)
+
+enum { MW_INSTRUCTION_UNIT_BYTES = 2 }; /* sizeof(_Py_CODEUNIT) */
+
+typedef struct mw_code_row {
+    mw_string file;
+    mw_string function; /* the qualified name  */
+    mw_string module;   /* __name__ of the globals of the first frame seen; may be ""      */
+    mw_string lines;    /* the location table                                              */
+    int32_t first_line;
+    uint32_t first_instruction; /* head of the list of its instructions, 0 = none           */
+} mw_code_row;
+
+typedef struct mw_instruction_row {
+    uint32_t code;
+    int32_t offset_bytes; /* from the code's first instruction; -2 before it ran        */
+    uint32_t next;        /* the code's next one, 0 = none                             */
+} mw_instruction_row;
+
+typedef struct mw_code_table {
+    mw_alloc *alloc;        /* borrowed                                             */
+    mw_string_pool strings; /* names and location tables                            */
+    mw_code_row *codes;     /* owned; [0] is unknown                                */
+    uint32_t code_count, code_capacity;
+    mw_instruction_row *instructions; /* owned; [0] is unknown                       */
+    uint32_t instruction_count, instruction_capacity;
+    mw_hash_index code_index;        /* by content                                   */
+    mw_hash_index instruction_index; /* by code and offset                           */
+    mw_address_map objects;          /* code object → value: its first instruction, label: code */
+    mw_address_map addresses;        /* instruction → label: its number, or transparent         */
+} mw_code_table;
+
+mw_status mw_code_table_init(mw_code_table *table, mw_alloc *alloc) MW_MUST_CHECK;
+void mw_code_table_done(mw_code_table *table); /* accepts a zeroed struct */
+bool mw_code_table_is_consistent(const mw_code_table *table);
+size_t mw_code_table_memory_bytes(const mw_code_table *table);
+
+mw_status mw_code_table_string(mw_code_table *table, const char *bytes, size_t length,
+                               mw_string *ret_string) MW_MUST_CHECK;
+/* Interns; [row]'s list of instructions is ignored. */
+mw_status mw_code_table_intern(mw_code_table *table, mw_code_row row, mw_code *ret_code)
+    MW_MUST_CHECK;
+mw_status mw_code_table_instruction(mw_code_table *table, mw_code code, int32_t offset_bytes,
+                                    mw_instruction *ret_instruction) MW_MUST_CHECK;
+
+/* The live code object at [object] is [code], and its instructions begin at
+ * [first_address]. */
+mw_status mw_code_table_bind(mw_code_table *table, uintptr_t object, uintptr_t first_address,
+                             mw_code code) MW_MUST_CHECK;
+/* The code that is bound to [object], 0 if none is. */
+mw_code mw_code_table_bound(const mw_code_table *table, uintptr_t object);
+/* Makes [address] stand for [instruction] (or for MW_INSTRUCTION_TRANSPARENT) until its
+ * code object is unbound; the instruction at [address] must have been interned. */
+mw_status mw_code_table_bind_address(mw_code_table *table, uintptr_t address,
+                                     mw_instruction instruction) MW_MUST_CHECK;
+/* The code object at [object] has died.  Unknown ones are ignored. */
+void mw_code_table_unbind(mw_code_table *table, uintptr_t object);
+
+/* The instruction at [address], 0 if it is not bound. */
+static inline mw_instruction mw_code_table_find(const mw_code_table *table, uintptr_t address)
+{
+    const mw_address_entry *entry = mw_address_map_find(&table->addresses, address);
+
+    return (mw_instruction){entry != NULL ? entry->label : 0};
+}
+
+/* The line of an instruction; 0 where it has none. */
+int32_t mw_code_table_line(const mw_code_table *table, mw_instruction instruction);
+
+/* The line at [offset_bytes] by a location table; -1 where it has none.  Before the first
+ * instruction (a negative offset) it is the code's first line. */
+int32_t mw_location_table_line(const char *table, size_t length, int32_t first_line,
+                               int32_t offset_bytes);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A filter asks about files, lines and domains only, and there are few of those.  So
+ * before the sites are looked at, each filter is prepared: its pattern is tried once
+ * per file name; and if it looks at all frames, each path learns how far up its nearest
+ * matching frame is, which is 0 for a frame that matches, else its caller's distance
+ * plus one.  A traceback, whole or cut, then has a matching frame if that distance is
+ * less than the frames it keeps.
+ */
+#include "core/filter.h"
+
+#include "core/snapshot_tables.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ── one filter, asked directly ──────────────────────────────────────────────────── */
+
+/* The name without the "c" of a final ".pyc". */
+static size_t normalized_length(const char *name, size_t length)
+{
+    bool is_compiled = length >= 4 && memcmp(name + length - 4, ".pyc", 4) == 0;
+
+    return is_compiled ? length - 1 : length;
+}
+
+static bool file_matches(const mw_filter *filter, const mw_snapshot_tables *tables, mw_string file)
+{
+    const char *name = mw_string_pool_bytes(&tables->strings, file.index);
+    size_t length = mw_string_pool_length(&tables->strings, file.index);
+
+    return mw_fnmatch(filter->pattern, filter->pattern_length, name,
+                      normalized_length(name, length));
+}
+
+static bool line_matches(const mw_filter *filter, int32_t line)
+{
+    return !filter->has_line || filter->line == line;
+}
+
+/* Whether one of the frames that count is the one the filter names. */
+static bool names_frame_of(const mw_filter *filter, const mw_snapshot_tables *tables,
+                           const mw_traceback_row *traceback)
+{
+    uint32_t count = filter->all_frames ? traceback->frame_count : 1;
+    mw_path path = traceback->path;
+
+    for (; count != 0; count--, path = tables->paths[path.index].caller) {
+        const mw_frame_row *frame = &tables->frames[tables->paths[path.index].frame.index];
+
+        if (line_matches(filter, frame->line) && file_matches(filter, tables, frame->file))
+            return true;
+    }
+    return false;
+}
+
+/* tracemalloc's answer, once it is known whether the traceback has the frame named. */
+static bool conclude(const mw_filter *filter, bool names_frame, uint32_t domain)
+{
+    bool in_domain = domain == filter->domain;
+
+    if (filter->kind == MW_FILTER_DOMAIN)
+        return in_domain == filter->inclusive;
+    if (!filter->has_domain)
+        return names_frame == filter->inclusive;
+    return (names_frame && in_domain) == filter->inclusive;
+}
+
+bool mw_filter_matches(const mw_filter *filter, const mw_snapshot *snapshot, mw_traceback traceback,
+                       uint32_t domain)
+{
+    const mw_snapshot_tables *tables = snapshot->tables;
+    bool names_frame = filter->kind == MW_FILTER_FILE &&
+                       names_frame_of(filter, tables, &tables->tracebacks[traceback.index]);
+
+    return conclude(filter, names_frame, domain);
+}
+
+/* ── filters, prepared for all sites ─────────────────────────────────────────────── */
+
+typedef enum verdict { NOT_ASKED = 0, NO_MATCH, MATCH } verdict;
+
+#define NO_FRAME_MATCHES UINT32_MAX
+
+typedef struct prepared_filter {
+    const mw_filter *filter;
+    uint8_t *verdicts;   /* owned; by string: what the pattern says of it   */
+    uint32_t *distances; /* owned; by path; only if all frames are looked at */
+} prepared_filter;
+
+static bool frame_matches(const prepared_filter *prepared, const mw_snapshot_tables *tables,
+                          mw_path path)
+{
+    const mw_frame_row *frame = &tables->frames[tables->paths[path.index].frame.index];
+    uint8_t *file_verdict = &prepared->verdicts[frame->file.index];
+
+    if (!line_matches(prepared->filter, frame->line))
+        return false;
+    if (*file_verdict == NOT_ASKED)
+        *file_verdict = file_matches(prepared->filter, tables, frame->file) ? MATCH : NO_MATCH;
+    return *file_verdict == MATCH;
+}
+
+static mw_status measure_distances(prepared_filter *prepared, const mw_snapshot_tables *tables)
+{
+    uint32_t *distances = mw_alloc_array(tables->alloc, tables->path_count, sizeof *distances);
+
+    if (distances == NULL)
+        return MW_NO_MEMORY;
+    distances[0] = NO_FRAME_MATCHES;
+    for (uint32_t path = 1; path < tables->path_count; path++) {
+        uint32_t of_caller = distances[tables->paths[path].caller.index];
+
+        if (frame_matches(prepared, tables, (mw_path){path}))
+            distances[path] = 0;
+        else
+            distances[path] = of_caller != NO_FRAME_MATCHES ? of_caller + 1 : NO_FRAME_MATCHES;
+    }
+    prepared->distances = distances;
+    return MW_OK;
+}
+
+static mw_status prepare(prepared_filter *prepared, const mw_filter *filter,
+                         const mw_snapshot_tables *tables)
+{
+    prepared->filter = filter;
+    if (filter->kind == MW_FILTER_DOMAIN)
+        return MW_OK;
+    prepared->verdicts =
+        mw_alloc_array(tables->alloc, tables->strings.count, sizeof *prepared->verdicts);
+    if (prepared->verdicts == NULL)
+        return MW_NO_MEMORY;
+    return filter->all_frames ? measure_distances(prepared, tables) : MW_OK;
+}
+
+static void prepared_filters_free(prepared_filter *filters, size_t count,
+                                  const mw_snapshot_tables *tables)
+{
+    for (size_t i = 0; filters != NULL && i < count; i++) {
+        mw_alloc_release(tables->alloc, filters[i].verdicts,
+                         tables->strings.count * sizeof *filters[i].verdicts);
+        mw_alloc_release(tables->alloc, filters[i].distances,
+                         tables->path_count * sizeof *filters[i].distances);
+    }
+    mw_alloc_release(tables->alloc, filters, count * sizeof *filters);
+}
+
+static bool prepared_matches(const prepared_filter *prepared, const mw_snapshot_tables *tables,
+                             const mw_site_key *site)
+{
+    const mw_traceback_row *traceback = &tables->tracebacks[site->traceback.index];
+    bool names_frame = false;
+
+    if (prepared->distances != NULL)
+        names_frame = prepared->distances[traceback->path.index] < traceback->frame_count;
+    else if (prepared->verdicts != NULL)
+        names_frame = frame_matches(prepared, tables, traceback->path);
+    return conclude(prepared->filter, names_frame, site->domain);
+}
+
+/* One inclusive filter must match, if there are any, and all exclusive ones. */
+static bool site_stays(const prepared_filter *filters, size_t count,
+                       const mw_snapshot_tables *tables, const mw_site_key *site)
+{
+    bool has_inclusive = false, is_included = false;
+
+    for (size_t i = 0; i < count; i++) {
+        bool is_inclusive = filters[i].filter->inclusive;
+
+        has_inclusive = has_inclusive || is_inclusive;
+        if (is_inclusive && is_included)
+            continue;
+        if (prepared_matches(&filters[i], tables, site))
+            is_included = is_included || is_inclusive;
+        else if (!is_inclusive)
+            return false;
+    }
+    return is_included || !has_inclusive;
+}
+
+/* ── the snapshots that are left ─────────────────────────────────────────────────── */
+
+mw_status mw_snapshot_select(mw_snapshot *snapshot, const bool *keep, mw_snapshot **ret_snapshot)
+{
+    mw_snapshot_tables *tables = snapshot->tables;
+    mw_snapshot *selected;
+    mw_status status;
+
+    status = mw_snapshot_new(tables, &selected);
+    if (status != MW_OK)
+        return status;
+    status = MW_NO_MEMORY;
+    selected->tallies =
+        mw_alloc_array(tables->alloc, tables->site_count, sizeof *selected->tallies);
+    if (selected->tallies == NULL)
+        goto done;
+    selected->tally_capacity = tables->site_count;
+    for (uint32_t i = 0; i < snapshot->run_count; i++) {
+        const mw_run *run = &snapshot->runs[i];
+
+        if (!keep[run->site.index])
+            continue;
+        status = mw_snapshot_append(selected, run->site, run->size_bytes,
+                                    mw_snapshot_run_blocks(snapshot, i));
+        if (status != MW_OK)
+            goto done;
+    }
+    assert(mw_snapshot_is_consistent(selected));
+    status = MW_OK;
+
+done:
+    if (status == MW_OK)
+        *ret_snapshot = selected;
+    else
+        mw_snapshot_release(selected);
+    return status;
+}
+
+mw_status mw_snapshot_filter(mw_snapshot *snapshot, const mw_filter *filters, size_t count,
+                             mw_snapshot **ret_snapshot)
+{
+    mw_snapshot_tables *tables = snapshot->tables;
+    prepared_filter *prepared = mw_alloc_array(tables->alloc, count, sizeof *prepared);
+    bool *keep = mw_alloc_array(tables->alloc, tables->site_count, sizeof *keep);
+    mw_status status = MW_NO_MEMORY;
+
+    if (prepared == NULL || keep == NULL)
+        goto done;
+    for (size_t i = 0; i < count; i++) {
+        status = prepare(&prepared[i], &filters[i], tables);
+        if (status != MW_OK)
+            goto done;
+    }
+    for (uint32_t site = 1; site < tables->site_count; site++) {
+        keep[site] = snapshot->tallies[site].blocks != 0 &&
+                     site_stays(prepared, count, tables, &tables->sites[site]);
+    }
+    status = mw_snapshot_select(snapshot, keep, ret_snapshot);
+
+done:
+    prepared_filters_free(prepared, count, tables);
+    mw_alloc_release(tables->alloc, keep, tables->site_count * sizeof *keep);
+    return status;
+}

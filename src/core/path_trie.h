@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Call paths, interned.  A path is an instruction and the path of its caller, so all
+ * stacks of a program form one tree, and a whole traceback is one 32-bit number.
+ *
+ *   path 0 is the root: nothing is known
+ *   nodes never move their number and are never reused while the trie lives
+ *
+ * A node takes 12 bytes and its place in the child table 5 to 11 more.  The child table
+ * is open addressing over node numbers; a slot keeps six bits of the hash beside the
+ * number, so that a probe rarely looks at a wrong node, and the node itself (caller,
+ * instruction) decides: the trie is exact.
+ *
+ * A path's hash is derived from its caller's hash and its instruction alone, not from
+ * node numbers, so the hashes of a whole stack can be computed before the first look-up.
+ *
+ * Not thread-safe; whoever owns the trie owns its guard.
+ */
+#pragma once
+
+#include "base/alloc.h"
+#include "base/mix.h"
+#include "core/ids.h"
+
+#include <stdbool.h>
+
+enum {
+    MW_PATH_INDEX_BITS = 26,
+    MW_PATH_MAXIMUM = (1 << MW_PATH_INDEX_BITS) - 1, /* the largest path number */
+};
+
+typedef struct mw_path_node {
+    uint32_t caller;      /* node number; 0 at the outermost frame */
+    uint32_t instruction; /* of this frame                         */
+    uint32_t hash;        /* of the whole path                     */
+} mw_path_node;
+
+typedef struct mw_path_trie {
+    mw_alloc *alloc;     /* borrowed                                            */
+    mw_path_node *nodes; /* owned; [0] is the root                              */
+    uint32_t count;      /* nodes, the root included                            */
+    uint32_t capacity;   /* of nodes                                            */
+    uint32_t *slots;     /* owned; 2^slot_bits of tag << 26 | number, 0 = hole  */
+    uint32_t slot_bits;  /* filled to three quarters at most                    */
+} mw_path_trie;
+
+mw_status mw_path_trie_init(mw_path_trie *trie, mw_alloc *alloc) MW_MUST_CHECK;
+void mw_path_trie_done(mw_path_trie *trie); /* accepts a zeroed struct */
+
+/* Recounts from scratch; for assertions and tests. */
+bool mw_path_trie_is_consistent(const mw_path_trie *trie);
+
+size_t mw_path_trie_memory_bytes(const mw_path_trie *trie);
+
+/* Adds what mw_path_trie_child did not find; MW_LIMIT at MW_PATH_MAXIMUM. */
+mw_status mw_path_trie_add(mw_path_trie *trie, mw_path caller, mw_instruction instruction,
+                           mw_path *ret_path) MW_MUST_CHECK;
+
+static inline uint32_t mw_path_hash(uint32_t caller_hash, mw_instruction instruction)
+{
+    uint32_t scrambled = (instruction.index ^ instruction.index >> 15) * UINT32_C(0x2c1b3c6d);
+
+    scrambled ^= scrambled >> 12;
+    return (mw_rotate_32(caller_hash, 7) ^ scrambled) * MW_GOLDEN_32;
+}
+
+/* The path of [instruction] called from [caller]; the root if it is not there yet. */
+static inline mw_path mw_path_trie_find(const mw_path_trie *trie, mw_path caller,
+                                        mw_instruction instruction)
+{
+    const uint32_t number_mask = MW_PATH_MAXIMUM;
+    uint32_t hash = mw_path_hash(trie->nodes[caller.index].hash, instruction);
+    uint32_t tag = hash << MW_PATH_INDEX_BITS;
+    uint32_t slot_mask = (UINT32_C(1) << trie->slot_bits) - 1;
+    uint32_t slot;
+
+    for (slot = hash >> (32 - trie->slot_bits);; slot = (slot + 1) & slot_mask) {
+        uint32_t value = trie->slots[slot];
+        const mw_path_node *node;
+
+        if (value == 0)
+            return (mw_path){0};
+        if ((value & ~number_mask) != tag)
+            continue;
+        node = &trie->nodes[value & number_mask];
+        if (node->caller == caller.index && node->instruction == instruction.index)
+            return (mw_path){value & number_mask};
+    }
+}
+
+/* As find, adding what is missing. */
+static inline mw_status mw_path_trie_child(mw_path_trie *trie, mw_path caller,
+                                           mw_instruction instruction, mw_path *ret_path)
+{
+    mw_path found = mw_path_trie_find(trie, caller, instruction);
+
+    if (__builtin_expect(found.index == 0, 0))
+        return mw_path_trie_add(trie, caller, instruction, ret_path);
+    *ret_path = found;
+    return MW_OK;
+}
+
+static inline mw_path mw_path_trie_caller(const mw_path_trie *trie, mw_path path)
+{
+    return (mw_path){trie->nodes[path.index].caller};
+}
+
+static inline mw_instruction mw_path_trie_instruction(const mw_path_trie *trie, mw_path path)
+{
+    return (mw_instruction){trie->nodes[path.index].instruction};
+}
