@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Blocks whose calls may come without the GIL: the RAW domain, threads that Python never
+ * saw, and interpreters with a GIL of their own.  Everything here is guarded by one spin
+ * lock, taken for well under a microsecond, inside which nothing blocks and no Python
+ * API is called; so a hook never waits for the GIL, as tracemalloc's RAW hooks do
+ * (a deadlock wherever the caller holds a lock that the GIL's owner waits for).
+ *
+ * Who holds the GIL hands in a path of the main tables; who does not interns its own
+ * stack in the lane's tables, by content.  A site's path tells which by its top bit.
+ */
+#pragma once
+
+#include "base/sync.h"
+#include "core/code_table.h"
+#include "core/path_trie.h"
+#include "core/site_table.h"
+#include "tracer/guard.h"
+
+/* A path of the main tables rather than of the lane's. */
+#define MW_PATH_OF_MAIN UINT32_C(0x80000000)
+
+typedef struct mw_raw_lane {
+    mw_spinlock lock;            /* guards everything below                              */
+    bool is_active;              /* tables are there and blocks are recorded             */
+    bool may_walk;               /* stacks of threads without the GIL may be looked at   */
+    mw_code_table codes;         /* of stacks seen without the GIL                       */
+    mw_path_trie paths;          /* likewise                                             */
+    mw_site_table sites;         /* all of the lane's blocks                             */
+    mw_address_map blocks;       /* value: size; label: site                             */
+    _Atomic uint64_t live_bytes; /* written under the lock, read without it        */
+    uint64_t peak_bytes;         /* of both lanes together, as seen from this one        */
+    uint64_t lost_blocks;        /* not recorded, for want of memory                     */
+    uint64_t lost_bytes;
+} mw_raw_lane;
+
+mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc) MW_MUST_CHECK;
+/* Stops recording and forgets everything; safe while other threads are in the hooks. */
+void mw_raw_lane_close(mw_raw_lane *lane);
+size_t mw_raw_lane_memory_bytes(const mw_raw_lane *lane);
+
+static inline void mw_raw_lane_lock(mw_raw_lane *lane)
+{
+    mw_spinlock_take(&lane->lock);
+}
+
+static inline void mw_raw_lane_unlock(mw_raw_lane *lane)
+{
+    mw_spinlock_release(&lane->lock);
+}
+
+/* The following want the lock held. */
+
+/* Records a block; one that is recorded already is replaced.  [main_live_bytes] is what
+ * the main tables hold, for the common peak. */
+void mw_raw_lane_remember(mw_raw_lane *lane, mw_guard guard, uintptr_t address, size_t size_bytes,
+                          mw_path path, uint64_t main_live_bytes);
+/* Forgets a block; returns false if it is not known.  [ret_entry] may be NULL. */
+bool mw_raw_lane_forget(mw_raw_lane *lane, mw_guard guard, uintptr_t address,
+                        mw_address_entry *ret_entry);
+/* Undoes a forget, after a realloc that failed. */
+void mw_raw_lane_restore(mw_raw_lane *lane, mw_guard guard, const mw_address_entry *entry);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * (instruction address, size class, caller's path) → site: a fixed two-way cache in
+ * front of the tables, so that an allocation at a place that allocated before costs one
+ * look-up.  256 KiB, whatever the program does.
+ *
+ * Keys hold instruction addresses, which mean something only while their code object
+ * lives.  When one dies, the generation moves on and every entry is void at once; when
+ * the six bits of the generation come round, the cache is wiped.
+ */
+#pragma once
+
+#include "base/mix.h"
+#include "core/ids.h"
+
+enum {
+    MW_SITE_CACHE_BITS = 14,
+    MW_SITE_CACHE_BYTES = (1 << MW_SITE_CACHE_BITS) * 16,
+    MW_SITE_CACHE_SIZE_SHIFT = 48, /* user space addresses have fewer bits           */
+    MW_SITE_CACHE_GENERATION_SHIFT = 58,
+    MW_SITE_CACHE_GENERATIONS = 64,
+    MW_SITE_CACHE_VARIABLE = 1023, /* the size class of large blocks, in ten bits    */
+};
+
+typedef struct mw_site_cache_entry {
+    uint64_t key; /* generation, size class, address */
+    uint32_t caller;
+    uint32_t site; /* 0: empty */
+} mw_site_cache_entry;
+
+typedef struct mw_site_cache {
+    mw_site_cache_entry *entries; /* MW_SITE_CACHE_BYTES                           */
+    uint64_t generation;          /* already shifted into its place; never 0, so that
+                                     a zeroed entry matches nothing                 */
+} mw_site_cache;
+
+static inline uint64_t mw_site_cache_key(const mw_site_cache *cache, uintptr_t address,
+                                         uint32_t size_class)
+{
+    return address | (uint64_t)size_class << MW_SITE_CACHE_SIZE_SHIFT | cache->generation;
+}
+
+static inline uint32_t mw_site_cache_slot(uint64_t key, mw_path caller)
+{
+    uint64_t mixed = key + caller.index * MW_GOLDEN_64;
+
+    mixed ^= mixed >> 29;
+    return (uint32_t)((mixed * UINT64_C(0xbf58476d1ce4e5b9)) >> (64 - MW_SITE_CACHE_BITS));
+}
+
+/* The site, or 0. */
+static inline mw_site mw_site_cache_find(const mw_site_cache *cache, uint64_t key, mw_path caller)
+{
+    uint32_t slot = mw_site_cache_slot(key, caller);
+    const mw_site_cache_entry *entry = &cache->entries[slot];
+
+    if (__builtin_expect(entry->key == key && entry->caller == caller.index, 1))
+        return (mw_site){entry->site};
+    entry = &cache->entries[slot ^ 1];
+    if (entry->key == key && entry->caller == caller.index)
+        return (mw_site){entry->site};
+    return (mw_site){0};
+}
+
+/* Puts the newcomer first and keeps the former first one as second. */
+static inline void mw_site_cache_put(mw_site_cache *cache, uint64_t key, mw_path caller,
+                                     mw_site site)
+{
+    uint32_t slot = mw_site_cache_slot(key, caller);
+
+    cache->entries[slot ^ 1] = cache->entries[slot];
+    cache->entries[slot] = (mw_site_cache_entry){key, caller.index, site.index};
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+#include "tracer/tracer.h"
+
+#include <string.h>
+
+__thread bool mw_guard_is_inside __attribute__((tls_model("initial-exec"))) = false;
+
+mw_tracer mw_the_tracer = {.raw = {.lock = MW_SPINLOCK_FREE}};
+
+/* ── life ────────────────────────────────────────────────────────────────────────── */
+
+static void wipe_cache(mw_site_cache *cache)
+{
+    memset(cache->entries, 0, MW_SITE_CACHE_BYTES);
+    cache->generation = UINT64_C(1) << MW_SITE_CACHE_GENERATION_SHIFT;
+}
+
+static mw_status open_cache(mw_site_cache *cache, mw_alloc *alloc)
+{
+    if (cache->entries == NULL)
+        cache->entries = mw_alloc_new(alloc, MW_SITE_CACHE_BYTES);
+    if (cache->entries == NULL)
+        return MW_NO_MEMORY;
+    wipe_cache(cache);
+    return MW_OK;
+}
+
+/* Everything but the block store, whose address space stays for good. */
+static mw_status make_tables(mw_tracer *tracer, mw_alloc *alloc)
+{
+    mw_status status = open_cache(&tracer->cache, alloc);
+
+    if (status == MW_OK && tracer->blocks.alloc == NULL)
+        status = mw_block_store_init(&tracer->blocks, alloc);
+    if (status == MW_OK)
+        status = mw_code_table_init(&tracer->codes, alloc);
+    if (status == MW_OK)
+        status = mw_path_trie_init(&tracer->paths, alloc);
+    if (status == MW_OK)
+        status = mw_site_table_init(&tracer->sites, alloc);
+    if (status == MW_OK)
+        status = mw_raw_lane_open(&tracer->raw, alloc);
+    return status;
+}
+
+static void forget_everything(mw_tracer *tracer)
+{
+    mw_raw_lane_close(&tracer->raw);
+    if (tracer->blocks.directory == NULL || tracer->blocks.leaf_list == NULL)
+        mw_block_store_done(&tracer->blocks);
+    else
+        mw_block_store_clear(&tracer->blocks);
+    mw_site_table_done(&tracer->sites);
+    mw_path_trie_done(&tracer->paths);
+    mw_code_table_done(&tracer->codes);
+    tracer->threads = (mw_threads){0};
+    tracer->live_bytes = 0;
+    tracer->peak_bytes = 0;
+    tracer->lost_blocks = 0;
+    tracer->lost_bytes = 0;
+}
+
+mw_status mw_tracer_start(mw_tracer *tracer, uint32_t frame_limit)
+{
+    mw_status status = make_tables(tracer, mw_alloc_pages());
+
+    if (status != MW_OK) {
+        forget_everything(tracer);
+        return status;
+    }
+    tracer->frame_limit = frame_limit;
+    tracer->is_active = true;
+    return MW_OK;
+}
+
+void mw_tracer_stop(mw_tracer *tracer)
+{
+    tracer->is_active = false;
+    forget_everything(tracer);
+}
+
+mw_status mw_tracer_clear(mw_tracer *tracer)
+{
+    mw_tracer_stop(tracer);
+    return mw_tracer_start(tracer, tracer->frame_limit);
+}
+
+void mw_tracer_before_fork(mw_tracer *tracer)
+{
+    mw_raw_lane_lock(&tracer->raw);
+}
+
+void mw_tracer_after_fork(mw_tracer *tracer)
+{
+    mw_raw_lane_unlock(&tracer->raw);
+}
+
+/* ── totals ──────────────────────────────────────────────────────────────────────── */
+
+uint64_t mw_tracer_live_bytes(mw_tracer *tracer)
+{
+    return tracer->live_bytes + tracer->raw.live_bytes;
+}
+
+uint64_t mw_tracer_peak_bytes(mw_tracer *tracer)
+{
+    uint64_t peak_bytes = tracer->peak_bytes;
+
+    mw_raw_lane_lock(&tracer->raw);
+    if (tracer->raw.peak_bytes > peak_bytes)
+        peak_bytes = tracer->raw.peak_bytes;
+    mw_raw_lane_unlock(&tracer->raw);
+    return peak_bytes;
+}
+
+void mw_tracer_reset_peak(mw_tracer *tracer)
+{
+    tracer->peak_bytes = mw_tracer_live_bytes(tracer);
+    mw_raw_lane_lock(&tracer->raw);
+    tracer->raw.peak_bytes = 0;
+    mw_raw_lane_unlock(&tracer->raw);
+}
+
+mw_overhead mw_tracer_overhead(mw_tracer *tracer)
+{
+    mw_overhead overhead = {0};
+
+    if (!tracer->is_active)
+        return overhead;
+    overhead.blocks = mw_block_store_memory_bytes(&tracer->blocks);
+    overhead.sites = mw_site_table_memory_bytes(&tracer->sites) + MW_SITE_CACHE_BYTES;
+    overhead.paths = mw_path_trie_memory_bytes(&tracer->paths);
+    overhead.codes = mw_code_table_memory_bytes(&tracer->codes);
+    mw_raw_lane_lock(&tracer->raw);
+    overhead.raw = mw_raw_lane_memory_bytes(&tracer->raw);
+    mw_raw_lane_unlock(&tracer->raw);
+    return overhead;
+}
+
+/* ── code objects ────────────────────────────────────────────────────────────────── */
+
+void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object)
+{
+    const uint64_t one = UINT64_C(1) << MW_SITE_CACHE_GENERATION_SHIFT;
+    mw_site_cache *cache = &tracer->cache;
+
+    (void)guard;
+    mw_code_table_unbind(&tracer->codes, object);
+    tracer->code_deaths++;
+    /* Unsigned overflow is the end of the generations. */
+    cache->generation += one;
+    if (cache->generation == 0)
+        wipe_cache(cache);
+}
+
+/* ── the main lane, what is rare ─────────────────────────────────────────────────── */
+
+void mw_tracer_lose(mw_tracer *tracer, mw_guard guard, size_t size_bytes)
+{
+    (void)guard;
+    tracer->lost_blocks++;
+    tracer->lost_bytes += size_bytes;
+}
+
+static void subtract(mw_tracer *tracer, mw_site site, size_t size_bytes)
+{
+    mw_site_table_subtract(&tracer->sites, site, size_bytes);
+    tracer->live_bytes -= size_bytes;
+}
+
+/* Empties a label that is about to be overwritten: the block was freed where no hook saw
+ * it, for example through another domain than it came from. */
+void mw_tracer_displace(mw_tracer *tracer, mw_guard guard, uintptr_t address, uint32_t *label)
+{
+    mw_site site = {*label & MW_LABEL_SITE};
+    bool is_watched = (*label & MW_LABEL_WATCHED) != 0;
+
+    *label = 0;
+    if (site.index != 0)
+        subtract(tracer, site, mw_site_table_entry(&tracer->sites, site)->size);
+    if (is_watched)
+        mw_tracer_forget_code(tracer, guard, address);
+}
+
+void mw_tracer_remember_other(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                              size_t size_bytes, mw_site site)
+{
+    mw_address_entry *block;
+
+    mw_tracer_forget_other(tracer, guard, address);
+    block = mw_block_store_put_other(&tracer->blocks, address, size_bytes);
+    if (block == NULL) {
+        mw_tracer_lose(tracer, guard, size_bytes);
+        return;
+    }
+    block->label = site.index;
+    tracer->newest_address = address;
+    mw_tracer_count(tracer, site, size_bytes);
+}
+
+static mw_forgotten forget_mapped(mw_tracer *tracer, mw_guard guard, mw_address_entry *block)
+{
+    mw_forgotten forgotten = {{block->label & MW_LABEL_SITE}, block->value};
+    bool is_watched = (block->label & MW_LABEL_WATCHED) != 0;
+    uintptr_t address = block->address;
+
+    mw_address_map_remove(&tracer->blocks.others, block);
+    if (forgotten.site.index != 0)
+        subtract(tracer, forgotten.site, forgotten.size_bytes);
+    if (is_watched)
+        mw_tracer_forget_code(tracer, guard, address);
+    return forgotten;
+}
+
+mw_forgotten mw_tracer_forget_other(mw_tracer *tracer, mw_guard guard, uintptr_t address)
+{
+    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
+    mw_address_entry *block;
+    mw_forgotten forgotten = {0};
+
+    if (label != NULL && *label != 0) {
+        forgotten.site = (mw_site){*label & MW_LABEL_SITE};
+        forgotten.size_bytes = mw_site_table_entry(&tracer->sites, forgotten.site)->size;
+        mw_tracer_displace(tracer, guard, address, label);
+        return forgotten;
+    }
+    block = mw_address_map_find(&tracer->blocks.others, address);
+    if (block == NULL)
+        return forgotten;
+    return forget_mapped(tracer, guard, block);
+}
+
+bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_size_bytes)
+{
+    mw_block_entry entry = mw_block_store_find(&tracer->blocks, address);
+    mw_site site = {entry.label & MW_LABEL_SITE};
+
+    if (site.index == 0)
+        return false;
+    *ret_size_bytes =
+        entry.is_mapped ? entry.size_bytes : mw_site_table_entry(&tracer->sites, site)->size;
+    return true;
+}
+
+static void move_label(mw_tracer *tracer, uint32_t *label, mw_site site, size_t size_bytes)
+{
+    mw_site former = {*label & MW_LABEL_SITE};
+
+    if (former.index == site.index)
+        return;
+    mw_site_table_subtract(&tracer->sites, former, size_bytes);
+    mw_site_table_add(&tracer->sites, site, size_bytes);
+    *label = site.index | (*label & ~MW_LABEL_SITE);
+}
+
+void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_site site)
+{
+    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
+    mw_address_entry *block;
+
+    (void)guard;
+    if (label != NULL && (*label & MW_LABEL_SITE) != 0) {
+        move_label(tracer, label, site, mw_site_table_entry(&tracer->sites, site)->size);
+        return;
+    }
+    block = mw_address_map_find(&tracer->blocks.others, address);
+    if (block != NULL)
+        move_label(tracer, &block->label, site, block->value);
+}
+
+void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_forgotten forgotten)
+{
+    mw_site_entry *entry;
+
+    if (forgotten.site.index == 0)
+        return;
+    mw_tracer_remember(tracer, guard, address, forgotten.size_bytes, forgotten.site);
+    /* It was counted when it was first allocated. */
+    entry = mw_site_table_entry(&tracer->sites, forgotten.site);
+    entry->total_blocks--;
+    if (entry->size == MW_SITE_SIZE_VARIABLE)
+        mw_site_table_bytes(&tracer->sites, forgotten.site)->total_bytes -= forgotten.size_bytes;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The tracer: everything that one process records, in two lanes.
+ *
+ *   main lane   calls under the GIL of the main interpreter; no lock, small blocks at
+ *               four bytes each
+ *   raw lane    everybody else, under a spin lock (raw_lane.h)
+ *
+ * There is one tracer in a process, since there is one set of allocators.  It knows no
+ * interpreter: src/pyext tells it "a block of this size came from this site", and asks
+ * it for snapshots.  What can fail for want of memory is counted as lost, and the
+ * program runs on.
+ *
+ * An address belongs to at most one lane.  A block is forgotten before it is freed, never
+ * after: between the two, another thread may already have been given the address.
+ */
+#pragma once
+
+#include "core/block_store.h"
+#include "core/snapshot.h"
+#include "tracer/raw_lane.h"
+#include "tracer/site_cache.h"
+#include "tracer/threads.h"
+
+typedef struct mw_tracer {
+    bool is_active;       /* written under the GIL; read by anybody                     */
+    uint32_t frame_limit; /* of tracebacks in snapshots; paths are always whole         */
+    mw_code_table codes;  /* this and all below but raw: guarded by the GIL             */
+    mw_path_trie paths;
+    mw_site_table sites;
+    mw_site_cache cache;
+    mw_block_store blocks;
+    mw_threads threads;
+    uint64_t live_bytes;      /* of this lane                                               */
+    uint64_t peak_bytes;      /* of both lanes together, as seen from this one              */
+    uintptr_t newest_address; /* of the block recorded last, until it becomes an object  */
+    uint64_t code_deaths;     /* how often addresses of instructions lost their meaning     */
+    uint64_t lost_blocks;     /* not recorded, for want of memory                           */
+    uint64_t lost_bytes;
+    mw_raw_lane raw;
+} mw_tracer;
+
+/* Hidden, so that the hot path reaches it without an indirection. */
+extern mw_tracer mw_the_tracer __attribute__((visibility("hidden")));
+
+/* Begins recording.  MW_NO_MEMORY leaves everything as it was.  The GIL is held. */
+mw_status mw_tracer_start(mw_tracer *tracer, uint32_t frame_limit) MW_MUST_CHECK;
+/* Ends recording and forgets everything. */
+void mw_tracer_stop(mw_tracer *tracer);
+/* Forgets everything recorded so far and goes on; MW_NO_MEMORY ends recording. */
+mw_status mw_tracer_clear(mw_tracer *tracer) MW_MUST_CHECK;
+
+uint64_t mw_tracer_live_bytes(mw_tracer *tracer);
+uint64_t mw_tracer_peak_bytes(mw_tracer *tracer);
+void mw_tracer_reset_peak(mw_tracer *tracer);
+
+/* In a forked child, whose only thread is the caller: another thread of the parent may
+ * have held the raw lane's lock.  To be called around fork by pthread_atfork. */
+void mw_tracer_before_fork(mw_tracer *tracer);
+void mw_tracer_after_fork(mw_tracer *tracer);
+
+/* A code object has died, so its addresses mean nothing any more. */
+void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object);
+
+/* What is alive now.  The GIL is held; costs by sites and large blocks. */
+mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
+                             mw_snapshot **ret_snapshot) MW_MUST_CHECK;
+/* A snapshot of one block, with one site; MW_BAD_INPUT if the block is not known. */
+mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                   mw_alloc *alloc, mw_snapshot **ret_snapshot) MW_MUST_CHECK;
+
+/* Bytes that the tracer itself holds, by part. */
+typedef struct mw_overhead {
+    size_t blocks; /* labels of small blocks, entries of large ones */
+    size_t sites;  /* sites and their index, the cache              */
+    size_t paths;
+    size_t codes; /* names, location tables, instructions          */
+    size_t raw;   /* the raw lane, all parts                       */
+} mw_overhead;
+
+mw_overhead mw_tracer_overhead(mw_tracer *tracer);
+
+/* ── the hot path of the main lane ───────────────────────────────────────────────── */
+
+/* What a block was, so that a failed realloc can put it back. */
+typedef struct mw_forgotten {
+    mw_site site; /* 0: not known */
+    size_t size_bytes;
+} mw_forgotten;
+
+/* Out of line, for what is rare. */
+void mw_tracer_remember_other(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                              size_t size_bytes, mw_site site);
+mw_forgotten mw_tracer_forget_other(mw_tracer *tracer, mw_guard guard, uintptr_t address);
+/* Whether the main lane has the block at [address]; if so, its size. */
+bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_size_bytes);
+/* Gives a known block of the same size class another site. */
+void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_site site);
+void mw_tracer_lose(mw_tracer *tracer, mw_guard guard, size_t size_bytes);
+/* Undoes a forget, after a realloc that failed. */
+void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                       mw_forgotten forgotten);
+void mw_tracer_displace(mw_tracer *tracer, mw_guard guard, uintptr_t address, uint32_t *label);
+
+static inline void mw_tracer_count(mw_tracer *tracer, mw_site site, size_t size_bytes)
+{
+    uint64_t live_bytes;
+
+    mw_site_table_add(&tracer->sites, site, size_bytes);
+    tracer->live_bytes += size_bytes;
+    live_bytes =
+        tracer->live_bytes + atomic_load_explicit(&tracer->raw.live_bytes, memory_order_relaxed);
+    if (live_bytes > tracer->peak_bytes)
+        tracer->peak_bytes = live_bytes;
+}
+
+/* Records the block at [address]; [guard] proves that the hooks are quiet on this
+ * thread. */
+static inline void mw_tracer_remember(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                      size_t size_bytes, mw_site site)
+{
+    uint32_t *label = NULL;
+
+    if (__builtin_expect(size_bytes <= MW_SITE_SIZE_FIXED, 1))
+        label = mw_block_store_slot(&tracer->blocks, address, size_bytes);
+    if (__builtin_expect(label == NULL, 0)) {
+        mw_tracer_remember_other(tracer, guard, address, size_bytes, site);
+        return;
+    }
+    if (__builtin_expect(*label != 0, 0))
+        mw_tracer_displace(tracer, guard, address, label);
+    *label = site.index;
+    tracer->newest_address = address;
+    mw_tracer_count(tracer, site, size_bytes);
+}
+
+/* Whether a block that mw_tracer_forget_small did not find may be known all the same.  It
+ * is not if it lies in a page of its own class without strays: then it is merely older
+ * than the tracing. */
+static inline bool mw_tracer_may_know(const mw_tracer *tracer, uintptr_t address)
+{
+    const mw_page *page = mw_block_store_page(&tracer->blocks, address);
+    const uint32_t *label;
+
+    if (page == NULL || page->labels == NULL || page->has_strays)
+        return true;
+    label = mw_page_label(page, address);
+    return label == NULL || *label != 0;
+}
+
+/* Forgets a block of a known page; returns false if it is not there, and may be
+ * elsewhere. */
+static inline bool mw_tracer_forget_small(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                          mw_forgotten *ret_forgotten)
+{
+    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
+    mw_site site;
+    mw_site_entry *entry;
+
+    (void)guard;
+    if (__builtin_expect(label == NULL || *label == 0 || (*label & MW_LABEL_WATCHED) != 0, 0))
+        return false;
+    site = (mw_site){*label};
+    entry = mw_site_table_entry(&tracer->sites, site);
+    *label = 0;
+    entry->live_blocks--;
+    tracer->live_bytes -= entry->size;
+    *ret_forgotten = (mw_forgotten){site, entry->size};
+    return true;
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * From the tracer's tables to a snapshot.  Instructions become frames and paths become
+ * paths of frames, each once, remembered in arrays as long as the tables; only what a
+ * live site needs is translated.
+ */
+#include "tracer/tracer.h"
+
+#include <stdio.h>
+
+/* Translates one lane. */
+typedef struct translation {
+    mw_alloc *alloc;
+    mw_snapshot_builder *builder;
+    const mw_code_table *codes;
+    const mw_path_trie *paths;
+    uint32_t *frames;      /* instruction → frame of the snapshot; 0 = not translated yet */
+    uint32_t *known_paths; /* path → path of the snapshot, likewise                        */
+    uint8_t *threads;      /* path → thread                                                */
+} translation;
+
+static mw_status translation_init(translation *self, mw_alloc *alloc, mw_snapshot_builder *builder,
+                                  const mw_code_table *codes, const mw_path_trie *paths)
+{
+    *self = (translation){.alloc = alloc, .builder = builder, .codes = codes, .paths = paths};
+    self->frames = mw_alloc_array(alloc, codes->instruction_count, sizeof *self->frames);
+    self->known_paths = mw_alloc_array(alloc, paths->count, sizeof *self->known_paths);
+    self->threads = mw_alloc_array(alloc, paths->count, sizeof *self->threads);
+    if (self->frames == NULL || self->known_paths == NULL || self->threads == NULL)
+        return MW_NO_MEMORY;
+    return MW_OK;
+}
+
+static void translation_done(translation *self)
+{
+    if (self->alloc == NULL)
+        return;
+    mw_alloc_release(self->alloc, self->frames,
+                     self->codes->instruction_count * sizeof *self->frames);
+    mw_alloc_release(self->alloc, self->known_paths,
+                     self->paths->count * sizeof *self->known_paths);
+    mw_alloc_release(self->alloc, self->threads, self->paths->count * sizeof *self->threads);
+    *self = (translation){0};
+}
+
+/* ── strings and frames ──────────────────────────────────────────────────────────── */
+
+static mw_status copy_string(const translation *self, mw_string string, mw_string *ret_string)
+{
+    return mw_snapshot_builder_string(
+        self->builder, mw_string_pool_bytes(&self->codes->strings, string.index),
+        mw_string_pool_length(&self->codes->strings, string.index), ret_string);
+}
+
+static mw_status make_frame(const translation *self, mw_instruction instruction,
+                            mw_frame *ret_frame)
+{
+    uint32_t number = self->codes->instructions[instruction.index].code;
+    const mw_code_row *code = &self->codes->codes[number];
+    mw_frame_row row = {.line = mw_code_table_line(self->codes, instruction)};
+    mw_status status = copy_string(self, code->file, &row.file);
+
+    if (status == MW_OK)
+        status = copy_string(self, code->function, &row.function);
+    if (status == MW_OK)
+        status = copy_string(self, code->module, &row.module);
+    if (status == MW_OK)
+        status = mw_snapshot_builder_frame(self->builder, row, ret_frame);
+    return status;
+}
+
+static mw_status frame_of(const translation *self, mw_instruction instruction, mw_frame *ret_frame)
+{
+    uint32_t *known = &self->frames[instruction.index];
+    mw_status status = MW_OK;
+
+    if (*known == 0) {
+        mw_frame made = {0};
+
+        status = make_frame(self, instruction, &made);
+        *known = made.index;
+    }
+    *ret_frame = (mw_frame){*known};
+    return status;
+}
+
+/* tracemalloc's words for a block that no frame asked for. */
+static mw_status unknown_path(mw_snapshot_builder *builder, mw_path *ret_path)
+{
+    static const char unknown[] = "<unknown>";
+    mw_frame_row row = {0};
+    mw_frame frame;
+    mw_status status;
+
+    status = mw_snapshot_builder_string(builder, unknown, sizeof unknown - 1, &row.file);
+    if (status == MW_OK)
+        status = mw_snapshot_builder_frame(builder, row, &frame);
+    if (status == MW_OK)
+        status = mw_snapshot_builder_path(builder, (mw_path){0}, frame, ret_path);
+    return status;
+}
+
+/* ── paths ───────────────────────────────────────────────────────────────────────── */
+
+/* Translates one node whose caller has been translated. */
+static mw_status translate_node(const translation *self, mw_path path)
+{
+    mw_path caller = mw_path_trie_caller(self->paths, path);
+    mw_instruction instruction = mw_path_trie_instruction(self->paths, path);
+    mw_path translated = {0};
+    mw_frame frame;
+    mw_status status;
+
+    if ((instruction.index & MW_INSTRUCTION_THREAD) != 0) {
+        self->threads[path.index] = (uint8_t)instruction.index;
+        return MW_OK;
+    }
+    status = frame_of(self, instruction, &frame);
+    if (status == MW_OK)
+        status = mw_snapshot_builder_path(self->builder, (mw_path){self->known_paths[caller.index]},
+                                          frame, &translated);
+    self->known_paths[path.index] = translated.index;
+    self->threads[path.index] = self->threads[caller.index];
+    return status;
+}
+
+static bool is_translated(const translation *self, mw_path path)
+{
+    return path.index == 0 || self->known_paths[path.index] != 0 || self->threads[path.index] != 0;
+}
+
+/* Translates a path, its callers first.  Stacks can be a million frames deep, so this
+ * goes up and down by hand: up to the first translated ancestor, writing into each node
+ * the way back (`known_paths` of an untranslated node is free for that), and down. */
+static mw_status translate_path(const translation *self, mw_path path)
+{
+    mw_path below = {0};
+    mw_status status = MW_OK;
+
+    while (!is_translated(self, path)) {
+        mw_path caller = mw_path_trie_caller(self->paths, path);
+
+        /* A node on the way is marked by the number of the node below it; it is not
+         * looked at again before the way back reaches it. */
+        self->known_paths[path.index] = below.index;
+        below = path;
+        path = caller;
+    }
+    while (below.index != 0 && status == MW_OK) {
+        mw_path next = {self->known_paths[below.index]};
+
+        self->known_paths[below.index] = 0;
+        status = translate_node(self, below);
+        below = next;
+    }
+    return status;
+}
+
+/* The path of a site in the snapshot, and its thread. */
+static mw_status path_of(const translation *self, mw_path path, mw_path *ret_path,
+                         mw_thread *ret_thread)
+{
+    mw_status status = translate_path(self, path);
+
+    if (status != MW_OK)
+        return status;
+    *ret_thread = (mw_thread){self->threads[path.index]};
+    *ret_path = (mw_path){self->known_paths[path.index]};
+    if (ret_path->index == 0)
+        return unknown_path(self->builder, ret_path);
+    return MW_OK;
+}
+
+/* ── sites ───────────────────────────────────────────────────────────────────────── */
+
+/* One table of sites, and where its paths lie. */
+typedef struct site_source {
+    const translation *lane;
+    const translation *main;
+    const mw_site_table *sites;
+    uint32_t *translated; /* site → site of the snapshot; 0 = not translated yet */
+} site_source;
+
+/* tracemalloc counts frames in an unsigned short and stops at its maximum. */
+static uint32_t total_frames(const mw_snapshot_builder *builder, mw_path path)
+{
+    uint32_t depth = mw_snapshot_builder_depth(builder, path);
+
+    return depth > MW_FRAME_LIMIT_MAXIMUM ? MW_FRAME_LIMIT_MAXIMUM : depth;
+}
+
+static mw_status translate_site(const site_source *source, mw_site site, mw_site *ret_site)
+{
+    const mw_site_entry *entry = mw_site_table_entry(source->sites, site);
+    bool is_of_main = (entry->path & MW_PATH_OF_MAIN) != 0;
+    const translation *lane = is_of_main ? source->main : source->lane;
+    mw_path path = {entry->path & ~MW_PATH_OF_MAIN};
+    mw_thread thread;
+    mw_status status;
+
+    if (source->translated[site.index] != 0) {
+        *ret_site = (mw_site){source->translated[site.index]};
+        return MW_OK;
+    }
+    status = path_of(lane, path, &path, &thread);
+    if (status != MW_OK)
+        return status;
+    status = mw_snapshot_builder_site(lane->builder, path, total_frames(lane->builder, path),
+                                      entry->domain, thread, ret_site);
+    if (status == MW_OK)
+        source->translated[site.index] = ret_site->index;
+    return status;
+}
+
+/* Small blocks: the counters of their sites say all. */
+static mw_status add_fixed_sites(const site_source *source)
+{
+    const mw_site_table *sites = source->sites;
+    mw_site translated;
+
+    for (mw_site site = mw_site_table_first(sites); site.index < sites->count;
+         site = mw_site_table_next(sites, site)) {
+        const mw_site_entry *entry = mw_site_table_entry(sites, site);
+        mw_status status;
+
+        if (entry->live_blocks == 0 || entry->size == MW_SITE_SIZE_VARIABLE)
+            continue;
+        status = translate_site(source, site, &translated);
+        if (status == MW_OK)
+            status = mw_snapshot_builder_blocks(source->lane->builder, translated, entry->size,
+                                                entry->live_blocks);
+        if (status != MW_OK)
+            return status;
+    }
+    return MW_OK;
+}
+
+static mw_status add_block(const site_source *source, mw_site site, uint64_t size_bytes)
+{
+    mw_site translated;
+    mw_status status = translate_site(source, site, &translated);
+
+    if (status != MW_OK)
+        return status;
+    return mw_snapshot_builder_blocks(source->lane->builder, translated, size_bytes, 1);
+}
+
+/* Large blocks: one by one, since each has a size of its own. */
+static mw_status add_variable_blocks(const site_source *source, const mw_address_map *blocks)
+{
+    for (uint32_t slot = 0; slot < mw_address_map_slot_count(blocks); slot++) {
+        const mw_address_entry *block = &blocks->slots[slot];
+        mw_site site = {block->label & MW_LABEL_SITE};
+        mw_status status;
+
+        if (site.index == 0 || !mw_site_is_variable(source->sites, site))
+            continue;
+        status = add_block(source, site, block->value);
+        if (status != MW_OK)
+            return status;
+    }
+    return MW_OK;
+}
+
+static mw_status add_sites(const translation *lane, const translation *main,
+                           const mw_site_table *sites, const mw_address_map *blocks)
+{
+    site_source source = {.lane = lane, .main = main, .sites = sites};
+    mw_status status;
+
+    source.translated = mw_alloc_array(lane->alloc, sites->count, sizeof *source.translated);
+    if (source.translated == NULL)
+        return MW_NO_MEMORY;
+    status = add_fixed_sites(&source);
+    if (status == MW_OK)
+        status = add_variable_blocks(&source, blocks);
+    mw_alloc_release(lane->alloc, source.translated, sites->count * sizeof *source.translated);
+    return status;
+}
+
+/* ── threads ─────────────────────────────────────────────────────────────────────── */
+
+static mw_status name_thread(const translation *self, uint32_t number, const mw_thread_row *row)
+{
+    char text[32];
+    mw_string name;
+    mw_status status;
+
+    if (row->name.index != 0) {
+        status = copy_string(self, row->name, &name);
+    } else {
+        int length = number == MW_THREAD_OTHERS ? snprintf(text, sizeof text, "other threads")
+                                                : snprintf(text, sizeof text, "thread %u", number);
+
+        status = mw_snapshot_builder_string(self->builder, text, (size_t)length, &name);
+    }
+    if (status == MW_OK)
+        status = mw_snapshot_builder_name_thread(self->builder, (mw_thread){number}, name);
+    return status;
+}
+
+static mw_status name_threads(const translation *self, const mw_threads *threads)
+{
+    mw_status status = MW_OK;
+
+    for (uint32_t number = 1; number <= threads->count && status == MW_OK; number++)
+        status = name_thread(self, number, &threads->rows[number]);
+    if (status == MW_OK && threads->count == MW_THREAD_OTHERS - 1)
+        status = name_thread(self, MW_THREAD_OTHERS, &threads->rows[MW_THREAD_OTHERS]);
+    return status;
+}
+
+/* ── snapshots ───────────────────────────────────────────────────────────────────── */
+
+static mw_status translate_raw(mw_tracer *tracer, const translation *main)
+{
+    translation raw = {0};
+    mw_status status = MW_OK;
+
+    mw_raw_lane_lock(&tracer->raw);
+    if (tracer->raw.is_active) {
+        status = translation_init(&raw, main->alloc, main->builder, &tracer->raw.codes,
+                                  &tracer->raw.paths);
+        if (status == MW_OK)
+            status = add_sites(&raw, main, &tracer->raw.sites, &tracer->raw.blocks);
+        translation_done(&raw);
+    }
+    mw_raw_lane_unlock(&tracer->raw);
+    return status;
+}
+
+mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
+                             mw_snapshot **ret_snapshot)
+{
+    mw_snapshot_builder *builder = NULL;
+    translation main = {0};
+    mw_status status;
+
+    (void)guard;
+    status = mw_snapshot_builder_new(alloc, tracer->frame_limit, &builder);
+    if (status != MW_OK)
+        goto done;
+    status = translation_init(&main, alloc, builder, &tracer->codes, &tracer->paths);
+    if (status == MW_OK)
+        status = name_threads(&main, &tracer->threads);
+    if (status == MW_OK)
+        status = add_sites(&main, &main, &tracer->sites, &tracer->blocks.others);
+    if (status == MW_OK)
+        status = translate_raw(tracer, &main);
+    if (status == MW_OK) {
+        status = mw_snapshot_builder_finish(builder, ret_snapshot);
+        builder = NULL;
+    }
+
+done:
+    translation_done(&main);
+    mw_snapshot_builder_free(builder);
+    return status;
+}
+
+/* ── one block ───────────────────────────────────────────────────────────────────── */
+
+/* The snapshot of one block of a known site. */
+static mw_status snapshot_of(mw_alloc *alloc, const translation *main, const mw_raw_lane *raw,
+                             const mw_site_table *sites, mw_site site, uint64_t size_bytes)
+{
+    uint32_t *translated = mw_alloc_array(alloc, sites->count, sizeof *translated);
+    translation lane = raw == NULL ? *main : (translation){0};
+    site_source source = {.lane = &lane, .main = main, .sites = sites, .translated = translated};
+    mw_status status = translated != NULL ? MW_OK : MW_NO_MEMORY;
+
+    if (status == MW_OK && raw != NULL)
+        status = translation_init(&lane, alloc, main->builder, &raw->codes, &raw->paths);
+    if (status == MW_OK)
+        status = add_block(&source, site, size_bytes);
+    if (raw != NULL)
+        translation_done(&lane);
+    mw_alloc_release(alloc, translated, sites->count * sizeof *translated);
+    return status;
+}
+
+/* Looks the block up in the main lane, then in the other, and adds it. */
+static mw_status add_known_block(mw_tracer *tracer, mw_alloc *alloc, const translation *main,
+                                 uintptr_t address)
+{
+    mw_block_entry entry = mw_block_store_find(&tracer->blocks, address);
+    mw_site site = {entry.label & MW_LABEL_SITE};
+    const mw_address_entry *block;
+    mw_status status = MW_BAD_INPUT;
+
+    if (site.index != 0) {
+        uint16_t size = mw_site_table_entry(&tracer->sites, site)->size;
+
+        return snapshot_of(alloc, main, NULL, &tracer->sites, site,
+                           entry.is_mapped ? entry.size_bytes : size);
+    }
+    mw_raw_lane_lock(&tracer->raw);
+    block = tracer->raw.is_active ? mw_address_map_find(&tracer->raw.blocks, address) : NULL;
+    if (block != NULL)
+        status = snapshot_of(alloc, main, &tracer->raw, &tracer->raw.sites, (mw_site){block->label},
+                             block->value);
+    mw_raw_lane_unlock(&tracer->raw);
+    return status;
+}
+
+mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                   mw_alloc *alloc, mw_snapshot **ret_snapshot)
+{
+    mw_snapshot_builder *builder = NULL;
+    translation main = {0};
+    mw_status status;
+
+    (void)guard;
+    status = mw_snapshot_builder_new(alloc, tracer->frame_limit, &builder);
+    if (status != MW_OK)
+        goto done;
+    status = translation_init(&main, alloc, builder, &tracer->codes, &tracer->paths);
+    if (status == MW_OK)
+        status = add_known_block(tracer, alloc, &main, address);
+    if (status == MW_OK) {
+        status = mw_snapshot_builder_finish(builder, ret_snapshot);
+        builder = NULL;
+    }
+
+done:
+    translation_done(&main);
+    mw_snapshot_builder_free(builder);
+    return status;
+}
