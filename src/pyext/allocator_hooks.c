@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What happens on each allocation.  This file and the small headers that it pulls
+ * together are the hot path.
+ *
+ * A hook may not fail, block, raise or call Python.  It may be called by any thread (the
+ * RAW domain without the GIL and without a thread state), during shutdown, in a forked
+ * child, and after stop() by a thread that was already on its way in; so it looks at
+ * `is_active` first, and tables are only touched by who owns them (tracer.h).
+ *
+ * Hooks do not use their context argument.  CPython copies an allocator's five words
+ * without a lock (gh-131566), so a thread without the GIL may call our function with the
+ * former context or the former function with ours; for the latter, ours is the former's.
+ */
+#include "pyext/allocator_hooks.h"
+
+#include "pyext/current_site.h"
+
+#include <pthread.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+enum domain { RAW, MEM, OBJ, DOMAIN_COUNT };
+
+static const PyMemAllocatorDomain python_domains[DOMAIN_COUNT] = {
+    PYMEM_DOMAIN_RAW,
+    PYMEM_DOMAIN_MEM,
+    PYMEM_DOMAIN_OBJ,
+};
+
+/* What we wrap.  Written under the GIL before our hooks are first installed, and later
+ * only while they are not in the chain. */
+static PyMemAllocatorEx wrapped[DOMAIN_COUNT];
+static bool is_in_chain[DOMAIN_COUNT];
+
+/* ── the main lane ───────────────────────────────────────────────────────────────── */
+
+ALWAYS_INLINE void remember_main(mw_tracer *tracer, mw_guard guard, const PyThreadState *thread,
+                                 void *block, size_t size)
+{
+    mw_site site = mw_current_site(tracer, thread, size);
+
+    if (__builtin_expect(site.index == 0, 0)) {
+        mw_tracer_lose(tracer, guard, size);
+        return;
+    }
+    mw_tracer_remember(tracer, guard, (uintptr_t)block, size, site);
+}
+
+/* ── the raw lane ────────────────────────────────────────────────────────────────── */
+
+/* Under the lane's lock: the path of a caller who may not hold the GIL. */
+static mw_path raw_path(mw_raw_lane *lane, const PyThreadState *thread)
+{
+    mw_path path = {0};
+
+    if (thread == NULL || !lane->may_walk)
+        return path;
+    if (mw_stack_walk_raw(lane, thread, &path) != MW_OK)
+        return (mw_path){0};
+    return path;
+}
+
+static void remember_raw(mw_tracer *tracer, mw_guard guard, void *block, size_t size)
+{
+    mw_raw_lane *lane = &tracer->raw;
+    const PyThreadState *thread = py_attached_thread_state();
+    bool is_main = mw_current_owns_main_lane(thread);
+    mw_path path = {0};
+
+    /* Who holds the GIL has the better tables, and uses them before taking the lock. */
+    if (is_main && mw_stack_walk(tracer, thread, &path) != MW_OK)
+        path = (mw_path){0};
+    path.index |= is_main ? MW_PATH_OF_MAIN : 0;
+    if (thread == NULL)
+        thread = PyGILState_GetThisThreadState();
+    mw_raw_lane_lock(lane);
+    if (lane->is_active) {
+        if (!is_main)
+            path = raw_path(lane, thread);
+        mw_raw_lane_remember(lane, guard, (uintptr_t)block, size, path, tracer->live_bytes);
+    }
+    mw_raw_lane_unlock(lane);
+}
+
+static bool forget_raw(mw_tracer *tracer, mw_guard guard, void *block, mw_address_entry *ret_entry)
+{
+    mw_raw_lane *lane = &tracer->raw;
+    bool is_known;
+
+    mw_raw_lane_lock(lane);
+    is_known = lane->is_active && mw_raw_lane_forget(lane, guard, (uintptr_t)block, ret_entry);
+    mw_raw_lane_unlock(lane);
+    return is_known;
+}
+
+/* ── both lanes ──────────────────────────────────────────────────────────────────── */
+
+/* A block that was forgotten, so that a failed realloc can be undone. */
+typedef struct taken_block {
+    mw_forgotten main;
+    mw_address_entry raw; /* address 0: it was not in the raw lane */
+} taken_block;
+
+/* Looks everywhere but in the pages: a large block, one that was allocated in another
+ * domain or interpreter, or one that is older than the tracing. */
+static __attribute__((noinline)) void forget_elsewhere(mw_tracer *tracer, mw_guard guard,
+                                                       void *block, taken_block *ret_taken)
+{
+    if (mw_current_owns_main_lane(py_attached_thread_state())) {
+        if (!mw_tracer_may_know(tracer, (uintptr_t)block))
+            return;
+        ret_taken->main = mw_tracer_forget_other(tracer, guard, (uintptr_t)block);
+        if (ret_taken->main.site.index != 0)
+            return;
+    }
+    forget_raw(tracer, guard, block, &ret_taken->raw);
+}
+
+ALWAYS_INLINE void forget(mw_tracer *tracer, mw_guard guard, enum domain domain, void *block,
+                          taken_block *ret_taken)
+{
+    if (domain == RAW) {
+        if (!forget_raw(tracer, guard, block, &ret_taken->raw))
+            forget_elsewhere(tracer, guard, block, ret_taken);
+        return;
+    }
+    if (__builtin_expect(!mw_tracer_forget_small(tracer, guard, (uintptr_t)block, &ret_taken->main),
+                         0))
+        forget_elsewhere(tracer, guard, block, ret_taken);
+}
+
+ALWAYS_INLINE void remember(mw_tracer *tracer, mw_guard guard, enum domain domain, void *block,
+                            size_t size)
+{
+    const PyThreadState *thread = domain != RAW ? mw_frames_thread_of_gil() : NULL;
+
+    if (domain != RAW && __builtin_expect(mw_current_owns_main_lane(thread), 1))
+        remember_main(tracer, guard, thread, block, size);
+    else
+        remember_raw(tracer, guard, block, size);
+}
+
+static void restore(mw_tracer *tracer, mw_guard guard, void *block, const taken_block *taken)
+{
+    mw_tracer_restore(tracer, guard, (uintptr_t)block, taken->main);
+    if (taken->raw.address == 0)
+        return;
+    mw_raw_lane_lock(&tracer->raw);
+    if (tracer->raw.is_active)
+        mw_raw_lane_restore(&tracer->raw, guard, &taken->raw);
+    mw_raw_lane_unlock(&tracer->raw);
+}
+
+/* ── the hooks ───────────────────────────────────────────────────────────────────── */
+
+/* Whether a call is to be passed through: it comes from within a hook (pymalloc asks the
+ * RAW domain for large blocks), or nothing is being traced. */
+ALWAYS_INLINE bool is_quiet(void)
+{
+    return mw_guard_is_inside || !mw_the_tracer.is_active;
+}
+
+ALWAYS_INLINE void *traced_malloc(enum domain domain, size_t size)
+{
+    const PyMemAllocatorEx *next = &wrapped[domain];
+    mw_guard guard;
+    void *block;
+
+    if (__builtin_expect(is_quiet(), 0))
+        return next->malloc(next->ctx, size);
+    guard = mw_guard_enter();
+    block = next->malloc(next->ctx, size);
+    if (__builtin_expect(block != NULL, 1))
+        remember(&mw_the_tracer, guard, domain, block, size);
+    mw_guard_leave(guard);
+    return block;
+}
+
+ALWAYS_INLINE void *traced_calloc(enum domain domain, size_t count, size_t size)
+{
+    const PyMemAllocatorEx *next = &wrapped[domain];
+    mw_guard guard;
+    void *block;
+
+    if (__builtin_expect(is_quiet(), 0))
+        return next->calloc(next->ctx, count, size);
+    guard = mw_guard_enter();
+    block = next->calloc(next->ctx, count, size);
+    if (__builtin_expect(block != NULL, 1))
+        remember(&mw_the_tracer, guard, domain, block, count * size);
+    mw_guard_leave(guard);
+    return block;
+}
+
+/* The old block is forgotten before the call, since the call may free it and another
+ * thread may be given its address before we return. */
+ALWAYS_INLINE void *traced_realloc(enum domain domain, void *block, size_t size)
+{
+    const PyMemAllocatorEx *next = &wrapped[domain];
+    taken_block taken = {0};
+    mw_guard guard;
+    void *moved;
+
+    if (__builtin_expect(is_quiet(), 0))
+        return next->realloc(next->ctx, block, size);
+    guard = mw_guard_enter();
+    if (block != NULL)
+        forget(&mw_the_tracer, guard, domain, block, &taken);
+    moved = next->realloc(next->ctx, block, size);
+    if (__builtin_expect(moved != NULL, 1))
+        remember(&mw_the_tracer, guard, domain, moved, size);
+    else
+        restore(&mw_the_tracer, guard, block, &taken);
+    mw_guard_leave(guard);
+    return moved;
+}
+
+ALWAYS_INLINE void traced_free(enum domain domain, void *block)
+{
+    const PyMemAllocatorEx *next = &wrapped[domain];
+    taken_block taken = {0};
+    mw_guard guard;
+
+    if (__builtin_expect(is_quiet(), 0) || block == NULL) {
+        next->free(next->ctx, block);
+        return;
+    }
+    guard = mw_guard_enter();
+    forget(&mw_the_tracer, guard, domain, block, &taken);
+    next->free(next->ctx, block);
+    mw_guard_leave(guard);
+}
+
+#define DEFINE_HOOKS(name, domain)                                                                 \
+    static void *name##_malloc(void *context, size_t size)                                         \
+    {                                                                                              \
+        (void)context;                                                                             \
+        return traced_malloc(domain, size);                                                        \
+    }                                                                                              \
+    static void *name##_calloc(void *context, size_t count, size_t size)                           \
+    {                                                                                              \
+        (void)context;                                                                             \
+        return traced_calloc(domain, count, size);                                                 \
+    }                                                                                              \
+    static void *name##_realloc(void *context, void *block, size_t size)                           \
+    {                                                                                              \
+        (void)context;                                                                             \
+        return traced_realloc(domain, block, size);                                                \
+    }                                                                                              \
+    static void name##_free(void *context, void *block)                                            \
+    {                                                                                              \
+        (void)context;                                                                             \
+        traced_free(domain, block);                                                                \
+    }
+
+DEFINE_HOOKS(raw, RAW)
+DEFINE_HOOKS(mem, MEM)
+DEFINE_HOOKS(obj, OBJ)
+
+static const PyMemAllocatorEx hooks[DOMAIN_COUNT] = {
+    {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},
+    {NULL, mem_malloc, mem_calloc, mem_realloc, mem_free},
+    {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
+};
+
+/* ── installing ──────────────────────────────────────────────────────────────────── */
+
+void mw_allocator_hooks_install(void)
+{
+    mw_raw_lane_lock(&mw_the_tracer.raw);
+    mw_the_tracer.raw.may_walk = true;
+    mw_raw_lane_unlock(&mw_the_tracer.raw);
+    for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
+        PyMemAllocatorEx hook = hooks[domain];
+
+        if (is_in_chain[domain])
+            continue;
+        PyMem_GetAllocator(python_domains[domain], &wrapped[domain]);
+        hook.ctx = wrapped[domain].ctx;
+        PyMem_SetAllocator(python_domains[domain], &hook);
+        is_in_chain[domain] = true;
+    }
+}
+
+void mw_allocator_hooks_remove(void)
+{
+    for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
+        PyMemAllocatorEx current;
+
+        PyMem_GetAllocator(python_domains[domain], &current);
+        if (!is_in_chain[domain] || current.malloc != hooks[domain].malloc)
+            continue;
+        PyMem_SetAllocator(python_domains[domain], &wrapped[domain]);
+        is_in_chain[domain] = false;
+    }
+}
+
+void mw_allocator_hooks_retire(void)
+{
+    mw_raw_lane_lock(&mw_the_tracer.raw);
+    mw_the_tracer.raw.may_walk = false;
+    mw_raw_lane_unlock(&mw_the_tracer.raw);
+}
+
+static void before_fork(void)
+{
+    mw_tracer_before_fork(&mw_the_tracer);
+}
+
+static void after_fork(void)
+{
+    mw_tracer_after_fork(&mw_the_tracer);
+}
+
+int mw_allocator_hooks_init(void)
+{
+    static bool is_done;
+
+    mw_main_interpreter = PyInterpreterState_Main();
+    if (!is_done && pthread_atfork(before_fork, after_fork, after_fork) != 0)
+        return -1;
+    is_done = true;
+    return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * CPython's allocators → tracer: the hooks of PyMem_SetAllocator in the three domains.
+ */
+#pragma once
+
+/* Puts our hooks around the allocators in force.  The GIL is held. */
+void mw_allocator_hooks_install(void);
+
+/* Puts the allocators back that were found.  Where somebody has wrapped ours meanwhile,
+ * ours stay in the chain and pass every call through. */
+void mw_allocator_hooks_remove(void);
+
+/* From now on the stacks of threads that do not hold the GIL are left alone: the
+ * interpreter is about to take them down.  Called at the beginning of its shutdown. */
+void mw_allocator_hooks_retire(void);
+
+/* Called once, at import: handles fork. */
+int mw_allocator_hooks_init(void);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every question about the version of CPython that is not about frames.  Each answer is
+ * named for the question and says from which version on it can go.
+ */
+#pragma once
+
+#include <Python.h>
+
+#if PY_VERSION_HEX < 0x030C0000 /* in Python.h, and with Py_ in front, since 3.12 */
+#include <structmember.h>
+#define Py_T_OBJECT_EX T_OBJECT_EX
+#define Py_T_PYSSIZET  T_PYSSIZET
+#define Py_READONLY    READONLY
+#endif
+
+/* The bytes that lie before an object in its block: the collector's two words, and the
+ * words for managed dicts and weak references.  The same sum as _PyType_PreHeaderSize. */
+static inline size_t py_preheader_bytes(PyTypeObject *type)
+{
+#if PY_VERSION_HEX >= 0x030C0000 /* weak references moved there as well in 3.12 */
+    const unsigned long preheader_flags = Py_TPFLAGS_PREHEADER;
+#else
+    const unsigned long preheader_flags = Py_TPFLAGS_MANAGED_DICT;
+#endif
+    const size_t pair_bytes = 2 * sizeof(PyObject *);
+
+    return (PyType_IS_GC(type) ? pair_bytes : 0) +
+           ((PyType_GetFlags(type) & preheader_flags) != 0 ? pair_bytes : 0);
+}
+
+/* Whether interpreters may have a GIL of their own, so that holding one proves nothing
+ * about another.  Always since 3.12. */
+enum {
+#if PY_VERSION_HEX >= 0x030C0000
+    PY_INTERPRETERS_MAY_HAVE_OWN_GIL = 1
+#else
+    PY_INTERPRETERS_MAY_HAVE_OWN_GIL = 0
+#endif
+};
+
+/* The thread state that is attached to the calling thread, which may not hold any GIL; or
+ * NULL.  Before 3.12 there was one variable for all threads: whoever holds the GIL. */
+static inline PyThreadState *py_attached_thread_state(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000 /* public since 3.13 */
+    return PyThreadState_GetUnchecked();
+#elif PY_VERSION_HEX >= 0x030C0000
+    return _PyThreadState_UncheckedGet();
+#else
+    PyThreadState *owner = _PyThreadState_UncheckedGet();
+
+    return owner != NULL && owner == PyGILState_GetThisThreadState() ? owner : NULL;
+#endif
+}
+
+/* The slot that says that a module is the main interpreter's alone; since 3.12 one must. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define PY_MAIN_INTERPRETER_ONLY_SLOT                                                              \
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#else
+#define PY_MAIN_INTERPRETER_ONLY_SLOT
+#endif

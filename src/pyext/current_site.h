@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The site of an allocation that happens now, on the calling thread, in the main lane.
+ * Inline: this is the first half of the hot path (the second is in tracer/tracer.h).
+ */
+#pragma once
+
+#include "pyext/compat.h"
+#include "pyext/frames.h"
+#include "pyext/stack_walk.h"
+#include "tracer/tracer.h"
+
+/* The main interpreter; written at import, before the first hook. */
+extern const PyInterpreterState *mw_main_interpreter __attribute__((visibility("hidden")));
+
+/* Whether the main tables belong to the caller, whose attached thread state is [thread]:
+ * it holds the GIL of the main interpreter.  Others may have a GIL of their own since
+ * 3.12. */
+static inline bool mw_current_owns_main_lane(const PyThreadState *thread)
+{
+    return thread != NULL &&
+           (!PY_INTERPRETERS_MAY_HAVE_OWN_GIL || thread->interp == mw_main_interpreter);
+}
+
+/* What the cache does not know; site 0 when out of memory.  Out of line. */
+mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_frame *frame,
+                             size_t size_bytes, uint64_t key);
+
+/* The site, or 0 when out of memory. */
+static inline mw_site mw_current_site(mw_tracer *tracer, const PyThreadState *thread,
+                                      size_t size_bytes)
+{
+    const mw_py_frame *frame = mw_frames_innermost(thread);
+    uint32_t size_class =
+        size_bytes <= MW_SITE_SIZE_FIXED ? (uint32_t)size_bytes : MW_SITE_CACHE_VARIABLE;
+    mw_path caller;
+    mw_site site;
+    uint64_t key;
+
+    if (__builtin_expect(mw_stack_walk_caller(tracer, thread, frame, &caller) != MW_OK, 0))
+        return (mw_site){0};
+    key =
+        mw_site_cache_key(&tracer->cache, frame != NULL ? mw_frames_address(frame) : 0, size_class);
+    site = mw_site_cache_find(&tracer->cache, key, caller);
+    if (__builtin_expect(site.index == 0, 0))
+        site = mw_current_site_find(tracer, caller, frame, size_bytes, key);
+    return site;
+}

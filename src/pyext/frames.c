@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The self-check of frames.h.  It relies on struct _PyInterpreterFrame and on the first
+ * fields of PyThreadState, which may change between minor versions of CPython and, in
+ * principle, between its builds.  The proof: at import, the stack of the importing thread
+ * (at least the import machinery and the importing module) is read both ways, through
+ * these fields and through PyThreadState_GetFrame, PyFrame_GetBack, PyFrame_GetCode and
+ * PyFrame_GetLasti, and every frame must agree.  If one does not, the import fails with a
+ * sentence, and nothing has been hooked.
+ */
+#include "pyext/frames.h"
+
+static const mw_py_frame *next_complete(const mw_py_frame *frame)
+{
+    while (frame != NULL && !mw_frames_is_complete(frame))
+        frame = mw_frames_caller(frame);
+    return frame;
+}
+
+/* Whether one frame is what the public API says. */
+static bool frame_agrees(const mw_py_frame *frame, PyFrameObject *object)
+{
+    PyCodeObject *code = PyFrame_GetCode(object);
+    uintptr_t address = (uintptr_t)code->co_code_adaptive + (uintptr_t)PyFrame_GetLasti(object);
+    bool agrees = mw_frames_code(frame) == code && mw_frames_address(frame) == address;
+
+    Py_DECREF(code);
+    return agrees;
+}
+
+bool mw_frames_self_check(const char **ret_reason)
+{
+    PyThreadState *thread = PyThreadState_Get();
+    PyFrameObject *object = PyThreadState_GetFrame(thread);
+    const mw_py_frame *frame;
+    bool agrees = mw_frames_thread_of_gil() == thread;
+
+    *ret_reason = "the interpreter's frames are not laid out as its headers say";
+    frame = agrees ? next_complete(mw_frames_innermost(thread)) : NULL;
+    while (agrees && object != NULL && frame != NULL) {
+        PyFrameObject *back;
+
+        agrees = frame_agrees(frame, object);
+        back = PyFrame_GetBack(object);
+        Py_DECREF(object);
+        object = back;
+        frame = agrees ? next_complete(mw_frames_caller(frame)) : NULL;
+    }
+    agrees = agrees && object == NULL && frame == NULL;
+    Py_XDECREF(object);
+    return agrees;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is running, and who called it?  The contract, and the choice of the file that
+ * answers for this version's layout.  Compiled against the interpreter's own internal
+ * headers, one wheel for each minor version; frames.c checks at import that what they
+ * say is what runs.
+ *
+ * All functions look only at the frames of [thread], which must not be running Python
+ * code meanwhile: it is the calling thread, inside an allocator.  They read memory, and
+ * never allocate, count references or need the GIL.
+ *
+ * Each layout answers:
+ *
+ *   PyThreadState *mw_frames_thread_of_gil(void)
+ *       The thread state that is attached to the calling thread, or (3.11) to whoever
+ *       holds the GIL; NULL when there is none.
+ *   const mw_py_frame *mw_frames_innermost(const PyThreadState *thread)
+ *   const mw_py_frame *mw_frames_caller(const mw_py_frame *frame)       NULL at the end
+ *   uintptr_t mw_frames_address(const mw_py_frame *frame)
+ *       The instruction that runs; unique among live code objects.
+ *   PyCodeObject *mw_frames_code(const mw_py_frame *frame)
+ *       Borrowed; NULL for frames that the interpreter puts between C and Python.
+ *   PyObject *mw_frames_globals(const mw_py_frame *frame)               borrowed
+ *   bool mw_frames_is_generator(const mw_py_frame *frame)
+ */
+#pragma once
+
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef Py_GIL_DISABLED
+#error "memwhy does not support free-threaded builds of CPython yet"
+#endif
+
+/* The internal headers are not written for our warnings. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#define Py_BUILD_CORE 1
+#if PY_VERSION_HEX >= 0x030E0000
+#include <internal/pycore_interpframe_structs.h>
+#include <internal/pycore_structs.h>
+#else
+#include <internal/pycore_frame.h>
+#endif
+#undef Py_BUILD_CORE
+#pragma GCC diagnostic pop
+
+typedef struct _PyInterpreterFrame mw_py_frame;
+
+#if PY_VERSION_HEX >= 0x03100000
+#error "memwhy knows the frames of CPython 3.11 to 3.15"
+#elif PY_VERSION_HEX >= 0x030E0000
+#include "pyext/frames_3_14.h"
+#elif PY_VERSION_HEX >= 0x030D0000
+#include "pyext/frames_3_13.h"
+#elif PY_VERSION_HEX >= 0x030C0000
+#include "pyext/frames_3_12.h"
+#elif PY_VERSION_HEX >= 0x030B0000
+#include "pyext/frames_3_11.h"
+#else
+#error "memwhy needs CPython 3.11 or newer"
+#endif
+
+/* Whether the frame has not come to its RESUME instruction yet: it is still being set up,
+ * or (a generator) has only just been made.  [code] is the frame's. */
+static inline bool mw_frames_is_before_resume(const mw_py_frame *frame, const PyCodeObject *code)
+{
+    uintptr_t resume = (uintptr_t)code->co_code_adaptive +
+                       (uintptr_t)code->_co_firsttraceable * sizeof(_Py_CODEUNIT);
+
+    return mw_frames_address(frame) < resume;
+}
+
+/* Whether a frame is one that tracebacks show.  Python's rule (_PyFrame_IsIncomplete): a
+ * frame counts from its RESUME instruction on; a generator's always does. */
+static inline bool mw_frames_is_complete(const mw_py_frame *frame)
+{
+    const PyCodeObject *code = mw_frames_code(frame);
+
+    return code != NULL &&
+           (mw_frames_is_generator(frame) || !mw_frames_is_before_resume(frame, code));
+}
+
+/* Compares the frames of the calling thread, as read here, with what the public API says
+ * of them.  Returns false, and a sentence in [ret_reason], if they differ in anything.
+ * The GIL is held. */
+bool mw_frames_self_check(const char **ret_reason);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * CPython 3.13.  The current frame hangs on the thread itself; `instr_ptr` is the
+ * instruction that runs; what a frame executes may be something other than code (None,
+ * in frames on the C stack).
+ */
+#pragma once
+
+static inline PyThreadState *mw_frames_thread_of_gil(void)
+{
+    return PyThreadState_GetUnchecked();
+}
+
+static inline const mw_py_frame *mw_frames_innermost(const PyThreadState *thread)
+{
+    return thread->current_frame;
+}
+
+static inline const mw_py_frame *mw_frames_caller(const mw_py_frame *frame)
+{
+    return frame->previous;
+}
+
+static inline uintptr_t mw_frames_address(const mw_py_frame *frame)
+{
+    return (uintptr_t)frame->instr_ptr;
+}
+
+static inline PyCodeObject *mw_frames_code(const mw_py_frame *frame)
+{
+    if (frame->owner == FRAME_OWNED_BY_CSTACK || !PyCode_Check(frame->f_executable))
+        return NULL;
+    return (PyCodeObject *)frame->f_executable;
+}
+
+static inline PyObject *mw_frames_globals(const mw_py_frame *frame)
+{
+    return frame->f_globals;
+}
+
+static inline bool mw_frames_is_generator(const mw_py_frame *frame)
+{
+    return frame->owner == FRAME_OWNED_BY_GENERATOR;
+}

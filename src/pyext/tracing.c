@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+#include "pyext/tracing.h"
+
+#include "pyext/allocator_hooks.h"
+#include "pyext/code_registry.h"
+#include "pyext/compat.h"
+#include "pyext/frames.h"
+#include "pyext/raise.h"
+#include "pyext/reuse_hooks.h"
+#include "pyext/stack_walk.h"
+#include "pyext/text.h"
+#include "pyext/thread_names.h"
+#include "pyext/types.h"
+#include "tracer/tracer.h"
+
+/* ── start and stop ──────────────────────────────────────────────────────────────── */
+
+PyDoc_STRVAR(start_doc, "start($module, nframe=1, /)\n"
+                        "--\n\n"
+                        "Start tracing Python memory allocations.\n\n"
+                        "Also set the maximum number of frames stored in the traceback of a trace\n"
+                        "to nframe, from 1 to 65535: ValueError otherwise.  Does nothing when\n"
+                        "tracing has been started already.  MemoryError leaves tracing off.");
+
+static PyObject *start(PyObject *module, PyObject *arguments)
+{
+    int frame_limit = 1;
+    mw_status status;
+
+    if (!PyArg_ParseTuple(arguments, "|i:start", &frame_limit))
+        return NULL;
+    if (frame_limit < 1 || frame_limit > MW_FRAME_LIMIT_MAXIMUM)
+        return PyErr_Format(PyExc_ValueError, "the number of frames must be in range [1; %d]",
+                            MW_FRAME_LIMIT_MAXIMUM);
+    if (mw_the_tracer.is_active)
+        Py_RETURN_NONE;
+    status = mw_tracer_start(&mw_the_tracer, (uint32_t)frame_limit);
+    if (status != MW_OK)
+        return PyErr_NoMemory();
+    mw_stack_walk_reset();
+    mw_allocator_hooks_install();
+    mw_reuse_hooks_install();
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(stop_doc, "stop($module, /)\n"
+                       "--\n\n"
+                       "Stop tracing Python memory allocations.\n\n"
+                       "Also clear traces of memory blocks allocated by Python.");
+
+static PyObject *stop(PyObject *module, PyObject *ignored)
+{
+    if (!mw_the_tracer.is_active)
+        Py_RETURN_NONE;
+    mw_reuse_hooks_remove();
+    mw_allocator_hooks_remove();
+    mw_tracer_stop(&mw_the_tracer);
+    mw_stack_walk_reset();
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(is_tracing_doc, "is_tracing($module, /)\n"
+                             "--\n\n"
+                             "Return True if memwhy is tracing Python memory allocations.");
+
+static PyObject *is_tracing(PyObject *module, PyObject *ignored)
+{
+    return PyBool_FromLong(mw_the_tracer.is_active);
+}
+
+PyDoc_STRVAR(clear_traces_doc, "clear_traces($module, /)\n"
+                               "--\n\n"
+                               "Clear traces of memory blocks allocated by Python.");
+
+static PyObject *clear_traces(PyObject *module, PyObject *ignored)
+{
+    if (!mw_the_tracer.is_active)
+        Py_RETURN_NONE;
+    mw_stack_walk_reset();
+    if (mw_tracer_clear(&mw_the_tracer) != MW_OK) {
+        mw_reuse_hooks_remove();
+        mw_allocator_hooks_remove();
+        return PyErr_NoMemory();
+    }
+    mw_the_tracer.raw.may_walk = true;
+    Py_RETURN_NONE;
+}
+
+/* ── questions ───────────────────────────────────────────────────────────────────── */
+
+PyDoc_STRVAR(get_traceback_limit_doc,
+             "get_traceback_limit($module, /)\n"
+             "--\n\n"
+             "Get the maximum number of frames stored in the traceback of a trace.\n\n"
+             "By default, a trace of an allocated memory block only stores\n"
+             "the most recent frame: the limit is 1.");
+
+static PyObject *get_traceback_limit(PyObject *module, PyObject *ignored)
+{
+    uint32_t limit = mw_the_tracer.frame_limit;
+
+    return PyLong_FromUnsignedLong(limit != 0 ? limit : 1);
+}
+
+PyDoc_STRVAR(get_traced_memory_doc,
+             "get_traced_memory($module, /)\n"
+             "--\n\n"
+             "Get the current size and peak size of memory blocks traced by memwhy.\n\n"
+             "Returns a tuple: (current: int, peak: int), in bytes; (0, 0) when not\n"
+             "tracing.");
+
+static PyObject *get_traced_memory(PyObject *module, PyObject *ignored)
+{
+    unsigned long long live = 0;
+    unsigned long long peak = 0;
+
+    if (mw_the_tracer.is_active) {
+        live = mw_tracer_live_bytes(&mw_the_tracer);
+        peak = mw_tracer_peak_bytes(&mw_the_tracer);
+    }
+    return Py_BuildValue("(KK)", live, peak > live ? peak : live);
+}
+
+PyDoc_STRVAR(reset_peak_doc, "reset_peak($module, /)\n"
+                             "--\n\n"
+                             "Set the peak size of memory blocks traced by memwhy to the current\n"
+                             "size.\n\n"
+                             "Do nothing if memwhy is not tracing memory allocations.");
+
+static PyObject *reset_peak(PyObject *module, PyObject *ignored)
+{
+    if (mw_the_tracer.is_active)
+        mw_tracer_reset_peak(&mw_the_tracer);
+    Py_RETURN_NONE;
+}
+
+static size_t overhead_sum(void)
+{
+    mw_overhead overhead = mw_tracer_overhead(&mw_the_tracer);
+
+    return overhead.blocks + overhead.sites + overhead.paths + overhead.codes + overhead.raw +
+           mw_stack_walk_memory_bytes();
+}
+
+PyDoc_STRVAR(get_tracemalloc_memory_doc,
+             "get_tracemalloc_memory($module, /)\n"
+             "--\n\n"
+             "Get the memory usage in bytes of memwhy itself: what it uses to store\n"
+             "traces of memory blocks.");
+
+static PyObject *get_tracemalloc_memory(PyObject *module, PyObject *ignored)
+{
+    return PyLong_FromSize_t(overhead_sum());
+}
+
+PyDoc_STRVAR(get_overhead_doc,
+             "get_overhead($module, /)\n"
+             "--\n\n"
+             "Get the memory that memwhy itself holds, by part.\n\n"
+             "Returns a dict of bytes: 'blocks' (which site each live block has),\n"
+             "'sites', 'paths' (call paths), 'codes' (names and line tables), 'raw'\n"
+             "(all of these for allocations without the GIL) and 'stack'.  Their sum is\n"
+             "what get_tracemalloc_memory() returns.");
+
+static PyObject *get_overhead(PyObject *module, PyObject *ignored)
+{
+    mw_overhead overhead = mw_tracer_overhead(&mw_the_tracer);
+
+    return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n}", "blocks", (Py_ssize_t)overhead.blocks,
+                         "sites", (Py_ssize_t)overhead.sites, "paths", (Py_ssize_t)overhead.paths,
+                         "codes", (Py_ssize_t)overhead.codes, "raw", (Py_ssize_t)overhead.raw,
+                         "stack", (Py_ssize_t)mw_stack_walk_memory_bytes());
+}
+
+PyDoc_STRVAR(get_lost_doc,
+             "get_lost($module, /)\n"
+             "--\n\n"
+             "Get what could not be recorded since start() because memwhy itself was\n"
+             "refused memory.\n\n"
+             "Returns a tuple: (blocks: int, bytes: int); (0, 0) as a rule.");
+
+static PyObject *get_lost(PyObject *module, PyObject *ignored)
+{
+    unsigned long long blocks = mw_the_tracer.lost_blocks;
+    unsigned long long bytes = mw_the_tracer.lost_bytes;
+
+    mw_raw_lane_lock(&mw_the_tracer.raw);
+    blocks += mw_the_tracer.raw.lost_blocks;
+    bytes += mw_the_tracer.raw.lost_bytes;
+    mw_raw_lane_unlock(&mw_the_tracer.raw);
+    return Py_BuildValue("(KK)", blocks, bytes);
+}
+
+/* ── snapshots ───────────────────────────────────────────────────────────────────── */
+
+/* What is alive now; NULL with an exception.  Thread names are asked for first, since
+ * that runs Python code, and nothing may between the guard's two calls. */
+static mw_snapshot *snapshot_now(void)
+{
+    mw_snapshot *snapshot = NULL;
+    mw_guard guard;
+    mw_status status;
+
+    if (mw_thread_names_learn(&mw_the_tracer) < 0)
+        return NULL;
+    guard = mw_guard_enter();
+    status = mw_tracer_snapshot(&mw_the_tracer, guard, mw_alloc_system(), &snapshot);
+    mw_guard_leave(guard);
+    if (status != MW_OK) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    return snapshot;
+}
+
+PyDoc_STRVAR(take_snapshot_doc,
+             "take_snapshot($module, /)\n"
+             "--\n\n"
+             "Take a snapshot of the traces of memory blocks allocated by Python.\n\n"
+             "Costs by allocation sites and large blocks, not by small ones.  Raises\n"
+             "RuntimeError when not tracing.");
+
+static PyObject *take_snapshot(PyObject *module, PyObject *ignored)
+{
+    mw_snapshot *snapshot;
+
+    if (!mw_the_tracer.is_active) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the tracemalloc module must be tracing memory allocations to take a "
+                        "snapshot");
+        return NULL;
+    }
+    snapshot = snapshot_now();
+    if (snapshot == NULL)
+        return NULL;
+    return mw_snapshot_object_new(PyModule_GetState(module), snapshot);
+}
+
+PyDoc_STRVAR(get_traces_doc, "_get_traces($module, /)\n"
+                             "--\n\n"
+                             "Get traces of all memory blocks allocated by Python.\n\n"
+                             "Returns a list of (domain: int, size: int, traceback: tuple,\n"
+                             "total_nframe: int) tuples; traceback is a tuple of (filename: str,\n"
+                             "lineno: int) tuples, the most recent frame first.\n\n"
+                             "Return an empty list if memwhy is not tracing.");
+
+static PyObject *get_traces(PyObject *module, PyObject *ignored)
+{
+    mw_snapshot *snapshot;
+    PyObject *traces;
+
+    if (!mw_the_tracer.is_active)
+        return PyList_New(0);
+    snapshot = snapshot_now();
+    if (snapshot == NULL)
+        return NULL;
+    traces = mw_raw_traces_list(PyModule_GetState(module), snapshot);
+    mw_snapshot_release(snapshot);
+    return traces;
+}
+
+/* ── one object ──────────────────────────────────────────────────────────────────── */
+
+/* The snapshot of the block that [object] lies in; NULL without an exception when it is
+ * not known. */
+static mw_snapshot *snapshot_of_object(PyObject *object)
+{
+    uintptr_t address = (uintptr_t)object - py_preheader_bytes(Py_TYPE(object));
+    mw_snapshot *snapshot = NULL;
+    mw_guard guard;
+    mw_status status;
+
+    if (!mw_the_tracer.is_active)
+        return NULL;
+    guard = mw_guard_enter();
+    status = mw_tracer_snapshot_block(&mw_the_tracer, guard, address, mw_alloc_system(), &snapshot);
+    mw_guard_leave(guard);
+    if (status == MW_NO_MEMORY)
+        PyErr_NoMemory();
+    return status == MW_OK ? snapshot : NULL;
+}
+
+static PyObject *none_unless_raised(void)
+{
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(get_raw_object_traceback_doc,
+             "_get_object_traceback($module, obj, /)\n"
+             "--\n\n"
+             "Get the traceback where the Python object obj was allocated.\n\n"
+             "Return a tuple of (filename: str, lineno: int) tuples, the most recent\n"
+             "frame first.  Return None if memwhy is not tracing or did not trace the\n"
+             "allocation of the object.");
+
+static PyObject *get_raw_object_traceback(PyObject *module, PyObject *object)
+{
+    mw_snapshot *snapshot = snapshot_of_object(object);
+    PyObject *traces;
+    PyObject *frames;
+
+    if (snapshot == NULL)
+        return none_unless_raised();
+    traces = mw_raw_traces_list(PyModule_GetState(module), snapshot);
+    mw_snapshot_release(snapshot);
+    if (traces == NULL)
+        return NULL;
+    frames = Py_NewRef(PyTuple_GET_ITEM(PyList_GET_ITEM(traces, 0), 2));
+    Py_DECREF(traces);
+    return frames;
+}
+
+PyDoc_STRVAR(get_object_traceback_doc,
+             "get_object_traceback($module, obj, /)\n"
+             "--\n\n"
+             "Get the traceback where the Python object obj was allocated, as a\n"
+             "Traceback with function names.\n\n"
+             "Return None if memwhy is not tracing or did not trace the allocation of\n"
+             "the object.");
+
+static PyObject *get_object_traceback(PyObject *module, PyObject *object)
+{
+    mw_snapshot *snapshot = snapshot_of_object(object);
+    PyObject *traceback;
+
+    if (snapshot == NULL)
+        return none_unless_raised();
+    traceback =
+        mw_traceback_object_from_snapshot(PyModule_GetState(module), snapshot, (mw_traceback){1});
+    mw_snapshot_release(snapshot);
+    return traceback;
+}
+
+PyDoc_STRVAR(retire_doc, "_retire($module, /)\n"
+                         "--\n\n"
+                         "The interpreter is shutting down: leave the stacks of threads that do\n"
+                         "not hold the GIL alone from now on.");
+
+static PyObject *retire(PyObject *module, PyObject *ignored)
+{
+    mw_allocator_hooks_retire();
+    Py_RETURN_NONE;
+}
+
+PyMethodDef mw_tracing_methods[] = {
+    {"start", start, METH_VARARGS, start_doc},
+    {"stop", stop, METH_NOARGS, stop_doc},
+    {"is_tracing", is_tracing, METH_NOARGS, is_tracing_doc},
+    {"clear_traces", clear_traces, METH_NOARGS, clear_traces_doc},
+    {"get_traceback_limit", get_traceback_limit, METH_NOARGS, get_traceback_limit_doc},
+    {"get_traced_memory", get_traced_memory, METH_NOARGS, get_traced_memory_doc},
+    {"reset_peak", reset_peak, METH_NOARGS, reset_peak_doc},
+    {"get_tracemalloc_memory", get_tracemalloc_memory, METH_NOARGS, get_tracemalloc_memory_doc},
+    {"get_overhead", get_overhead, METH_NOARGS, get_overhead_doc},
+    {"get_lost", get_lost, METH_NOARGS, get_lost_doc},
+    {"take_snapshot", take_snapshot, METH_NOARGS, take_snapshot_doc},
+    {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
+    {"_get_object_traceback", get_raw_object_traceback, METH_O, get_raw_object_traceback_doc},
+    {"get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},
+    {"_retire", retire, METH_NOARGS, retire_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+int mw_tracing_init(void)
+{
+    const char *reason;
+
+    if (!mw_frames_self_check(&reason)) {
+        PyErr_Format(PyExc_ImportError, "memwhy cannot trace this interpreter: %s", reason);
+        return -1;
+    }
+    if (mw_code_registry_init() < 0)
+        return -1;
+    if (mw_allocator_hooks_init() < 0) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
