@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sites are blamed one by one, sorted by whom they blame, and merged: no table but the
+ * answers.  Whose a file is costs string comparisons, so it is remembered per string.
+ */
+#define _GNU_SOURCE
+#include "render/blame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ── whose a file is, remembered ─────────────────────────────────────────────────── */
+
+typedef struct owner_memo {
+    mw_alloc *alloc;
+    const mw_snapshot *snapshot;
+    const mw_places *places;
+    unsigned char *owners; /* by string index; 0 where nobody asked yet */
+    size_t capacity;
+} owner_memo;
+
+static mw_status memo_grow(owner_memo *memo, uint32_t index)
+{
+    size_t capacity = ((size_t)index + 1) * 2;
+    unsigned char *grown = memo->owners == NULL ? mw_alloc_new(memo->alloc, capacity)
+                                                : memo->alloc->resize(memo->alloc, memo->owners,
+                                                                      memo->capacity, capacity);
+
+    if (grown == NULL)
+        return MW_NO_MEMORY;
+    memo->owners = grown;
+    memo->capacity = capacity;
+    return MW_OK;
+}
+
+static mw_status memo_owner(owner_memo *memo, mw_string file, mw_owner *ret_owner)
+{
+    if (file.index >= memo->capacity) {
+        mw_status status = memo_grow(memo, file.index);
+        if (status != MW_OK)
+            return status;
+    }
+    if (memo->owners[file.index] == 0)
+        memo->owners[file.index] = (unsigned char)mw_places_owner(
+            memo->places, mw_snapshot_string(memo->snapshot, file, NULL));
+    *ret_owner = (mw_owner)memo->owners[file.index];
+    return MW_OK;
+}
+
+static void memo_done(owner_memo *memo)
+{
+    if (memo->owners != NULL)
+        mw_alloc_release(memo->alloc, memo->owners, memo->capacity);
+}
+
+/* ── one site ────────────────────────────────────────────────────────────────────── */
+
+/* What a traceback without a line of the program comes to. */
+static mw_blame_kind kind_without_program(bool has_importer, mw_owner innermost)
+{
+    if (has_importer)
+        return MW_BLAME_IMPORT;
+    return innermost == MW_OWNER_UNKNOWN ? MW_BLAME_UNKNOWN : MW_BLAME_LIBRARY;
+}
+
+static mw_status blame_site(owner_memo *memo, mw_site_row site, mw_blame *ret_blame)
+{
+    const mw_snapshot *snapshot = memo->snapshot;
+    mw_frame innermost = mw_snapshot_path_frame(snapshot, site.path);
+    mw_owner first = MW_OWNER_UNKNOWN;
+    bool has_importer = false;
+
+    for (mw_path path = site.path; path.index != 0;
+         path = mw_snapshot_path_caller(snapshot, path)) {
+        mw_frame frame = mw_snapshot_path_frame(snapshot, path);
+        mw_owner owner;
+        mw_status status = memo_owner(memo, mw_snapshot_frame(snapshot, frame).file, &owner);
+        if (status != MW_OK)
+            return status;
+        if (path.index == site.path.index)
+            first = owner;
+        has_importer |= owner == MW_OWNER_IMPORTER;
+        if (owner == MW_OWNER_PROGRAM) {
+            *ret_blame = (mw_blame){has_importer ? MW_BLAME_IMPORT : MW_BLAME_PROGRAM, frame,
+                                    innermost, site.live_bytes, site.live_blocks};
+            return MW_OK;
+        }
+    }
+    *ret_blame = (mw_blame){kind_without_program(has_importer, first), innermost, innermost,
+                            site.live_bytes, site.live_blocks};
+    return MW_OK;
+}
+
+/* ── all sites ───────────────────────────────────────────────────────────────────── */
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_lines(const mw_snapshot *snapshot, mw_frame a, mw_frame b)
+{
+    mw_frame_row left = mw_snapshot_frame(snapshot, a);
+    mw_frame_row right = mw_snapshot_frame(snapshot, b);
+    int order = compare_numbers(left.file.index, right.file.index);
+
+    return order != 0 ? order : (left.line > right.line) - (left.line < right.line);
+}
+
+static int compare_blamed(const mw_snapshot *snapshot, const mw_blame *a, const mw_blame *b)
+{
+    int order = (a->kind > b->kind) - (a->kind < b->kind);
+
+    return order != 0 ? order : compare_lines(snapshot, a->frame, b->frame);
+}
+
+static int by_line_and_innermost(const void *a, const void *b, void *snapshot)
+{
+    const mw_blame *left = a;
+    const mw_blame *right = b;
+    int order = compare_blamed(snapshot, left, right);
+
+    return order != 0 ? order : compare_lines(snapshot, left->innermost, right->innermost);
+}
+
+static int by_bytes(const void *a, const void *b, void *snapshot)
+{
+    const mw_blame *left = a;
+    const mw_blame *right = b;
+    int order = compare_numbers(right->bytes, left->bytes);
+
+    return order != 0 ? order : compare_blamed(snapshot, left, right);
+}
+
+/* Sums the run of equal lines that starts at [first]; returns where the next starts. */
+static uint32_t merge_run(const mw_blames *blames, const mw_blame *sorted, uint32_t first,
+                          mw_blame *ret_line)
+{
+    uint64_t innermost_bytes = 0; /* of the current innermost line     */
+    uint64_t most_bytes = 0;      /* of the largest innermost line yet */
+    uint32_t at = first;
+
+    *ret_line = sorted[first];
+    ret_line->bytes = ret_line->blocks = 0;
+    for (; at < blames->site_count; at++) {
+        if (compare_blamed(blames->snapshot, &sorted[first], &sorted[at]) != 0)
+            break;
+        if (at != first &&
+            compare_lines(blames->snapshot, sorted[at - 1].innermost, sorted[at].innermost) != 0)
+            innermost_bytes = 0;
+        innermost_bytes += sorted[at].bytes;
+        if (innermost_bytes > most_bytes) {
+            most_bytes = innermost_bytes;
+            ret_line->innermost = sorted[at].innermost;
+            ret_line->frame = sorted[at].frame;
+        }
+        ret_line->bytes += sorted[at].bytes;
+        ret_line->blocks += sorted[at].blocks;
+    }
+    return at;
+}
+
+/* [lines] begins as a copy of the sites and shrinks in place: a run is never shorter
+ * than the one line it becomes. */
+static void merge_lines(mw_blames *blames)
+{
+    uint32_t next;
+
+    memcpy(blames->lines, blames->sites, blames->site_count * sizeof *blames->lines);
+    qsort_r(blames->lines, blames->site_count, sizeof *blames->lines, by_line_and_innermost,
+            (void *)blames->snapshot);
+    for (uint32_t at = 0; at < blames->site_count; at = next) {
+        mw_blame line;
+        next = merge_run(blames, blames->lines, at, &line);
+        blames->lines[blames->line_count++] = line;
+    }
+    qsort_r(blames->lines, blames->line_count, sizeof *blames->lines, by_bytes,
+            (void *)blames->snapshot);
+}
+
+static mw_status blame_sites(mw_blames *blames, owner_memo *memo)
+{
+    for (uint32_t i = 0; i < blames->site_count; i++) {
+        mw_blame *site = &blames->sites[i];
+        mw_status status =
+            blame_site(memo, mw_snapshot_site(blames->snapshot, (mw_site){i + 1}), site);
+        if (status != MW_OK)
+            return status;
+        blames->live_bytes += site->bytes;
+        blames->live_blocks += site->blocks;
+        if (site->kind == MW_BLAME_IMPORT)
+            blames->import_bytes += site->bytes;
+    }
+    return MW_OK;
+}
+
+mw_status mw_blames_init(mw_blames *ret_blames, const mw_snapshot *snapshot,
+                         const mw_places *places, mw_alloc *alloc)
+{
+    owner_memo memo = {.alloc = alloc, .snapshot = snapshot, .places = places};
+    mw_blames blames = {
+        .alloc = alloc, .snapshot = snapshot, .site_count = mw_snapshot_site_count(snapshot)};
+    mw_status status = MW_NO_MEMORY;
+
+    blames.sites = mw_alloc_array(alloc, blames.site_count, sizeof *blames.sites);
+    blames.lines = mw_alloc_array(alloc, blames.site_count, sizeof *blames.lines);
+    blames.scratch = mw_alloc_array(alloc, blames.site_count, sizeof *blames.scratch);
+    if (blames.sites == NULL || blames.lines == NULL || blames.scratch == NULL)
+        goto done;
+    status = blame_sites(&blames, &memo);
+    if (status != MW_OK)
+        goto done;
+    merge_lines(&blames);
+
+done:
+    memo_done(&memo);
+    if (status != MW_OK)
+        mw_blames_done(&blames);
+    *ret_blames = blames;
+    return status;
+}
+
+void mw_blames_done(mw_blames *blames)
+{
+    size_t bytes = (size_t)blames->site_count * sizeof *blames->sites;
+
+    if (blames->alloc == NULL)
+        return;
+    mw_alloc_release(blames->alloc, blames->sites, bytes);
+    mw_alloc_release(blames->alloc, blames->lines, bytes);
+    mw_alloc_release(blames->alloc, blames->scratch, bytes);
+    *blames = (mw_blames){0};
+}
+
+/* ── a row's caller ──────────────────────────────────────────────────────────────── */
+
+static bool row_holds(const mw_snapshot *snapshot, mw_group_key key, const mw_row *row,
+                      mw_frame innermost)
+{
+    mw_frame_row frame = mw_snapshot_frame(snapshot, innermost);
+
+    if (frame.file.index != row->file.index)
+        return false;
+    if (key == MW_GROUP_LINE)
+        return frame.line == row->line;
+    return key != MW_GROUP_FUNCTION || frame.function.index == row->label.index;
+}
+
+static bool is_program_from_outside(const mw_blames *blames, const mw_blame *blame)
+{
+    /* What imports took is blamed on a line of the program too, if one imported. */
+    return (blame->kind == MW_BLAME_PROGRAM || blame->kind == MW_BLAME_IMPORT) &&
+           compare_lines(blames->snapshot, blame->frame, blame->innermost) != 0;
+}
+
+/* Copies to the scratch what a row's sites blame outside of it; returns how many. */
+static uint32_t collect_callers(mw_blames *blames, mw_group_key key, const mw_row *row)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < blames->site_count; i++)
+        if (row_holds(blames->snapshot, key, row, blames->sites[i].innermost) &&
+            is_program_from_outside(blames, &blames->sites[i]))
+            blames->scratch[count++] = blames->sites[i];
+    qsort_r(blames->scratch, count, sizeof *blames->scratch, by_line_and_innermost,
+            (void *)blames->snapshot);
+    return count;
+}
+
+mw_frame mw_blames_caller(mw_blames *blames, mw_group_key key, const mw_row *row)
+{
+    uint32_t count = key == MW_GROUP_TRACEBACK ? 0 : collect_callers(blames, key, row);
+    mw_frame best = {0};
+    uint64_t best_bytes = 0;
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const mw_blame *site = &blames->scratch[i];
+        if (i != 0 && compare_blamed(blames->snapshot, site - 1, site) != 0)
+            bytes = 0;
+        bytes += site->bytes;
+        if (bytes > best_bytes) {
+            best_bytes = bytes;
+            best = site->frame;
+        }
+    }
+    return best;
+}
