@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""memwhy tells where a Python process's memory came from.
+
+    import memwhy
+
+    memwhy.start()
+    ...
+    for line in memwhy.take_snapshot().statistics("lineno")[:10]:
+        print(line)
+
+The names are tracemalloc's, with the same meaning; by default whole tracebacks are kept,
+and frames know their functions.  memwhy.tracemalloc is the standard module to the letter.
+"""
+import sysconfig as _sysconfig
+
+if _sysconfig.get_config_var("Py_GIL_DISABLED"):
+    raise ImportError("memwhy does not support free-threaded builds of CPython yet")
+
+import atexit as _atexit
+
+from memwhy import _memwhy
+from memwhy._memwhy import (
+    BaseFilter,
+    DomainFilter,
+    Filter,
+    Frame,
+    Snapshot,
+    Statistic,
+    StatisticDiff,
+    Trace,
+    Traceback,
+    __version__,
+    clear_traces,
+    get_lost,
+    get_object_traceback,
+    get_overhead,
+    get_traceback_limit,
+    get_traced_memory,
+    is_tracing,
+    reset_peak,
+    stop,
+    take_snapshot,
+)
+from memwhy._trace import trace
+
+__all__ = [
+    "BaseFilter",
+    "DomainFilter",
+    "Filter",
+    "Frame",
+    "Snapshot",
+    "Statistic",
+    "StatisticDiff",
+    "Trace",
+    "Traceback",
+    "clear_traces",
+    "get_lost",
+    "get_object_traceback",
+    "get_overhead",
+    "get_traceback_limit",
+    "get_traced_memory",
+    "is_tracing",
+    "reset_peak",
+    "start",
+    "stop",
+    "take_snapshot",
+    "trace",
+]
+
+# The longest traceback that tracemalloc, and so a snapshot, knows.
+_WHOLE_TRACEBACK = 65535
+
+
+def start(nframe=None):
+    """Start tracing Python memory allocations.
+
+    nframe is the number of most recent frames that tracebacks in snapshots keep, from 1 to
+    65535; None, the default, keeps whole tracebacks.  It makes no difference to the cost of
+    tracing: call paths are always recorded whole.  Raises ValueError for other numbers and
+    MemoryError, leaving tracing off, when there is no memory.  Does nothing when tracing
+    has been started already.
+    """
+    _memwhy.start(_WHOLE_TRACEBACK if nframe is None else nframe)
+
+
+# Registered on import, so before whatever the program registers later: it runs after the
+# program's own exit handlers and before the interpreter takes its threads down.
+_atexit.register(_memwhy._retire)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""What happens inside a program that `memwhy run` started.
+
+memwhy.pth imports this while `site` is read, if MEMWHY_RUN is set.  It starts tracing
+before the program's first line and arranges one report at the program's end.  Three
+things hold throughout: the program's standard output, exit status and children are its
+own; what goes wrong here is one sentence on stderr; and a forked child is silent.
+"""
+import atexit
+import os
+import sys
+
+_WHOLE_TRACEBACKS = 65535  # the most that any tracer of this kind can be asked for
+
+
+class _Run:
+    """One traced run: what was asked for, and whether its report is still owed."""
+
+    def __init__(self, settings):
+        options, _, self.json_path = settings.partition(",json=")
+        options = dict(item.split("=", 1) for item in options.split(","))
+        self.by = options["by"]
+        self.top = int(options["top"]) or (3 if self.by == "traceback" else 10)
+        self.nframe = int(options["nframe"]) or _WHOLE_TRACEBACKS
+        self.process = os.getpid()
+        self.is_owed = True
+        # Relative paths mean what they meant here, wherever the program goes.
+        self.working_directory = _working_directory()
+        self.stderr = _file_identity(2)
+
+    def report_once(self):
+        """Write the report, unless it was written or this is a forked child."""
+        if not self.is_owed or os.getpid() != self.process:
+            return
+        self.is_owed = False
+        try:
+            _report(self)
+        except BaseException as error:  # also KeyboardInterrupt: the program is over
+            _say(self, f"memwhy: the summary could not be made: {_describe(error)}.\n")
+
+
+def _working_directory():
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
+def _file_identity(number):
+    try:
+        info = os.fstat(number)
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
+
+
+def _describe(error):
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _say(run, text):
+    """Write to stderr as the program found it; not into a file that took its number."""
+    if run.stderr is None or _file_identity(2) != run.stderr:
+        return
+    data = text.encode("utf-8", "replace")
+    try:
+        while data:
+            data = data[os.write(2, data):]
+    except OSError:
+        pass  # nobody is listening any more
+
+
+def _report(run):
+    from memwhy import _memwhy
+
+    if not _memwhy.is_tracing():
+        _say(run, "memwhy: the program stopped the tracing itself, so there is no summary.\n")
+        return
+    current, peak = _memwhy.get_traced_memory()
+    overhead = sum(_memwhy.get_overhead().values())
+    lost = _memwhy.get_lost()
+    snapshot = _memwhy.take_snapshot()
+    arguments = {
+        "by": run.by,
+        "top": run.top,
+        "current": current,
+        "peak": peak,
+        "overhead": overhead,
+        "lost": lost,
+        "program": _program_places(run),
+        "library": _library_places(),
+        "directory": run.working_directory,
+    }
+    _say(run, _memwhy.report_text(snapshot, colour=_wants_colour(), width=_width(), **arguments))
+    if run.json_path:
+        _write_json(run, _memwhy.report_json(snapshot, **arguments))
+
+
+def _program_places(run):
+    """Files and directories whose lines are the program's, even inside a library."""
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
+    if not isinstance(path, str):
+        # What -c and standard input are called in tracebacks.
+        return ["<string>", "<stdin>"]
+    path = os.path.join(run.working_directory, path)
+    if getattr(main, "__package__", None):
+        # `python -m package.module`: the whole package is the program.
+        return [os.path.dirname(path), path]
+    return [path]
+
+
+def _library_places():
+    """Directories of the standard library and of installed packages, and memwhy's own."""
+    found = [os.path.dirname(os.__file__), os.path.dirname(__file__)]
+    found += [entry for entry in sys.path
+              if entry.endswith(("/site-packages", "/dist-packages", "/lib-dynload"))]
+    return found
+
+
+def _wants_colour():
+    return (not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+            and os.isatty(2))
+
+
+def _width():
+    try:
+        return max(60, min(os.get_terminal_size(2).columns, 120))
+    except OSError:
+        return 80
+
+
+def _write_json(run, text):
+    try:
+        _write_file(run.json_path, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        _say(run, f"memwhy: cannot write \"{run.json_path}\": {error.strerror}.\n")
+
+
+def _write_file(path, data):
+    """Whole or not at all: written aside and renamed, except to a device or a pipe."""
+    if _is_written_to_directly(path):
+        with open(path, "ab", buffering=0) as file:
+            file.write(data)
+        return
+    path = os.path.realpath(path)
+    aside = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(aside, "xb") as file:
+            file.write(data)
+        os.replace(aside, path)
+    except BaseException:
+        if os.path.exists(aside):
+            os.unlink(aside)
+        raise
+
+
+def _is_written_to_directly(path):
+    return (path.startswith(("/dev/std", "/dev/fd/"))
+            or os.path.exists(path) and not os.path.isfile(path))
+
+
+def _flush_output():
+    # So that the report stands after the program's own last words where both go to one
+    # file.  If it fails, Python's own flush fails again, and says so.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+
+
+def _arrange(run):
+    """Registered before the program could register anything, so it runs last of all."""
+    leave = os._exit
+
+    def _exit(status):
+        if isinstance(status, int):  # else this call is an error, not the end
+            run.report_once()
+        leave(status)
+
+    def at_exit():
+        if os.getpid() == run.process:
+            _flush_output()
+        run.report_once()
+
+    _exit.__doc__ = leave.__doc__
+    _exit.__text_signature__ = getattr(leave, "__text_signature__", None)
+    os._exit = _exit
+    atexit.register(at_exit)
+
+
+def _begin(settings):
+    from memwhy import _memwhy
+
+    run = _Run(settings)
+    _arrange(run)
+    _memwhy.start(run.nframe)
+
+
+# Children see a clean environment: they are programs of their own.
+_settings = os.environ.pop("MEMWHY_RUN", "probe")
+if _settings != "probe":
+    _begin(_settings)
