@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+#
+# The front door.  `make help` prints every target with its line.
+#
+# Everything that is made goes into .venv and build/; what the system lacks is named,
+# and installed when we are root, by tools/prepare.
+
+PYTHON  ?= python3#      the interpreter that memwhy is built for, 3.11 or newer
+VENV    ?= .venv#        where it is installed
+BUILD   ?= build#        where it is built
+RESULTS ?= build/results#  what each suite of tests found, for tools/summarise
+NAME    ?= here#         the interpreter's name among the results
+WERROR  ?= false#        `true` makes every warning an error
+TESTS   ?= tests/python# what `make test-python` runs
+TIMEOUT ?= 15m#          and how long it may take: a hang is a failure
+
+# The interpreter behind PYTHON, looked through a virtual environment or a shim to the
+# real one; empty when there is none.
+base := $(shell $(PYTHON) -c 'import sys; print(sys._base_executable)' 2>/dev/null)
+tag  := $(shell $(PYTHON) -c 'import sys, zlib; print("%s-%08x" % (sys.version.split()[0], \
+          zlib.crc32(sys._base_executable.encode())))' 2>/dev/null)
+
+prepare := PYTHON="$(or $(base),$(PYTHON))" tools/prepare
+python  := $(VENV)/bin/python
+export NINJA := $(abspath $(VENV))/bin/ninja
+
+# Ninja would take MAKEFLAGS for an offer to share jobs, which make makes only to makes.
+alone   := env -u MAKEFLAGS
+meson   := $(alone) $(VENV)/bin/meson
+
+# A change of the interpreter changes the stamps' names, and so makes all anew.
+environment := $(VENV)/made-for-$(tag)
+installed   := $(VENV)/memwhy-for-$(tag)-werror-$(WERROR)
+sources     := $(shell find meson.build meson_options.txt pyproject.toml README.md \
+                 include src python -type f -not -name '*.pyc' 2>/dev/null)
+c_sources    = $(shell find include src tests -name '*.[ch]' 2>/dev/null)
+
+# $(call configured,DIRECTORY,OPTIONS): a meson build directory, set up once; it is heard
+# only when it fails.
+configured = [ -e $(1)/build.ninja ] || { \
+    mkdir -p $(1); $(meson) setup $(1) -Dwerror=$(WERROR) $(2) >$(1)/setup.log 2>&1 || \
+    { cat $(1)/setup.log; exit 1; }; }
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.PHONY: help build demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
+        valgrind torture leaks leaks-here bench lint lint-layers lint-style lint-layout \
+        lint-spelling compile-gcc compile-clang tidy format clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  make build PYTHON=python3.12 chooses the interpreter (now: $(or $(base),none))."
+
+# ── building ─────────────────────────────────────────────────────────────────────────
+
+build: $(installed) ## memwhy in .venv: .venv/bin/python has it, .venv/bin/memwhy is the command
+
+# In a fresh system all that the goal needs is named at once, not piece by piece.
+NEEDS := compiler python
+test asan: NEEDS := compiler python cmocka python-tests
+test-all: NEEDS := compiler python cmocka clang python-tests
+lint: NEEDS := compiler python cmocka clang clang-format
+
+$(environment): tools/requirements.txt
+	@$(prepare) $(NEEDS)
+	@[ -n "$(base)" ] || { echo "python3 is there now: run make again"; exit 1; }
+	@echo "making $(VENV) with $(base)" >&2
+	@rm -rf $(VENV)
+	@$(base) -m venv $(VENV)
+	@$(python) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# --no-build-isolation and a lasting build directory: what did not change is not compiled.
+$(installed): $(environment) $(sources)
+	@$(prepare) compiler python
+	@echo "building memwhy into $(VENV)" >&2
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(alone) $(python) -m pip install --quiet \
+	    --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall \
+	    --config-settings=build-dir=$(BUILD)/wheel-$(tag) \
+	    --config-settings=setup-args=-Dwerror=$(WERROR) .
+	@rm -f $(VENV)/memwhy-for-*
+	@touch $@
+
+demo: build ## a real, leaking service, and the lines that its memory came from
+	@examples/leaky_service/demo $(VENV)/bin/memwhy
+
+# ── testing ──────────────────────────────────────────────────────────────────────────
+#
+# Each suite leaves its result in RESULTS.  It begins by leaving an empty one, so that a
+# suite that does not build, or dies, is counted as failed and not forgotten.
+
+test: test-unit test-python ## the C unit tests, and the Python tests on this interpreter
+
+# $(call unit_tests,NAME,OPTIONS,ARGUMENTS): builds the unit tests in build/NAME with meson's
+# OPTIONS and runs them with meson test's ARGUMENTS.
+unit_tests = mkdir -p $(RESULTS); : >$(RESULTS)/$(1).json; \
+    rm -f $(BUILD)/$(1)/meson-logs/testlog*.json; \
+    $(call configured,$(BUILD)/$(1),-Dpython=false -Dtests=true $(2)) && \
+    $(meson) test -C $(BUILD)/$(1) --print-errorlogs $(3); status=$$?; \
+    cp $(BUILD)/$(1)/meson-logs/testlog*.json $(RESULTS)/$(1).json || status=1; exit $$status
+
+test-unit: $(environment)
+	@$(prepare) cmocka
+	@$(call unit_tests,unit)
+
+test-unit-clang: $(environment)
+	@$(prepare) cmocka clang
+	@export CC=clang; $(call unit_tests,unit-clang)
+
+test-python: build
+	@$(prepare) python-tests
+	@mkdir -p $(RESULTS)
+	timeout $(TIMEOUT) $(python) -m pytest $(TESTS) -q --junit-xml=$(RESULTS)/python-$(NAME).xml
+
+test-all: test-unit test-unit-clang ## the same on every interpreter that tools/pythons finds
+	@tools/pythons make-sid
+	@tools/pythons list
+	+@$(MAKE) --no-print-directory --keep-going $$(tools/pythons names | sed s/^/test-on-/)
+
+test-on-%:
+	@mkdir -p $(RESULTS); : >$(RESULTS)/python-$*.xml
+	+@tools/pythons run $* sh -c '$(MAKE) --no-print-directory test-python NAME=$* WERROR=true \
+	    PYTHON="$$PYTHON" VENV=$(BUILD)/$*/venv BUILD=$(BUILD)/$* RESULTS=$(RESULTS)'
+
+# ── looking harder ───────────────────────────────────────────────────────────────────
+
+# $(call sanitized,NAME,SANITIZER): the unit tests under a sanitizer.
+sanitized = $(call unit_tests,$(1),-Db_sanitize=$(2) -Db_lundef=false,--timeout-multiplier 10)
+
+export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
+
+asan: build ## the unit tests under AddressSanitizer, then the extension under it
+	@$(prepare) cmocka python-tests
+	@$(call sanitized,asan,address)
+	@$(call configured,$(BUILD)/asan-python,-Db_sanitize=address -Db_lundef=false \
+	    --prefix=/ -Dpython.purelibdir=/site -Dpython.platlibdir=/site)
+	$(meson) install -C $(BUILD)/asan-python --quiet --destdir=$(abspath $(BUILD))/asan-python/root
+	@# The interpreter keeps memory on purpose until it ends: no leak check here.
+	LD_PRELOAD=$$(cc -print-file-name=libasan.so) ASAN_OPTIONS=$(ASAN_OPTIONS):detect_leaks=0 \
+	    PYTHONPATH=$(abspath $(BUILD))/asan-python/root/site \
+	    $(python) -m pytest $(TESTS) -q -m 'not no_sanitizer'
+
+ubsan: $(environment) ## the unit tests under UndefinedBehaviorSanitizer
+	@$(prepare) cmocka
+	@$(call sanitized,ubsan,undefined)
+
+tsan: $(environment) ## the unit tests under ThreadSanitizer
+	@$(prepare) cmocka
+	@$(call sanitized,tsan,thread)
+
+valgrind: $(environment) ## the unit tests under valgrind
+	@$(prepare) cmocka valgrind
+	@$(call unit_tests,valgrind,,--timeout-multiplier 20 \
+	    --wrap='valgrind --quiet --error-exitcode=9 --leak-check=full')
+
+# The sweeps are the tests that are named for it.
+sweeps = $(basename $(notdir $(shell grep -l whichever_allocation_fails tests/unit/*_test.c)))
+
+torture: $(environment) ## every allocation fails in turn, under AddressSanitizer
+	@$(prepare) cmocka
+	@$(call unit_tests,torture,-Db_sanitize=address -Db_lundef=false,$(or $(sweeps),none))
+
+# References are counted only by a debug build of Python: Debian has one.
+leaks: ## the Python tests repeated on a debug build, with references and memory compared
+	@$(prepare) python-debug
+	@$(MAKE) --no-print-directory leaks-here PYTHON=/usr/bin/python3-dbg \
+	    VENV=$(BUILD)/leaks/venv BUILD=$(BUILD)/leaks
+
+# Without glibc's caches of freed blocks, its count of bytes in use is exact.
+leaks-here: build
+	GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0 \
+	    $(python) tools/leaks.py $(TESTS)
+
+bench: build ## memwhy and the standard tracemalloc side by side
+	$(python) bench/run.py
+
+# ── reading ──────────────────────────────────────────────────────────────────────────
+
+lint: lint-layers lint-style lint-layout lint-spelling compile-gcc compile-clang ## layers, our own C rules, layout, spelling; gcc and clang with -Werror
+
+lint-layers:
+	tools/check_layers.py
+
+lint-style:
+	tools/check_style.py
+
+lint-layout:
+	@$(prepare) clang-format
+	clang-format --dry-run -Werror $(c_sources)
+
+lint-spelling: $(environment)
+	$(VENV)/bin/codespell
+
+compile-gcc compile-clang: compile-%: $(environment)
+	@$(prepare) cmocka $(filter clang,$*)
+	@export CC=$*; $(call configured,$(BUILD)/lint-$*,-Dpython=true -Dtests=true -Dwerror=true)
+	$(alone) $(NINJA) -C $(BUILD)/lint-$* --quiet
+
+tidy: compile-clang ## clang-tidy's few checks, each with its reason in .clang-tidy
+	@$(prepare) clang-tidy
+	clang-tidy --quiet -p $(BUILD)/lint-clang $(filter src/%.c,$(c_sources))
+
+format: ## lay out all C as .clang-format says
+	@$(prepare) clang-format
+	clang-format -i $(c_sources)
+
+clean: ## remove .venv and build/ (the Debian sid root is kept: see tools/pythons)
+	rm -rf $(VENV) $(BUILD)
