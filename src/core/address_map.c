@@ -59,7 +59,7 @@ mw_address_entry *mw_address_map_put(mw_address_map *map, uintptr_t address)
 
     if (entry != NULL)
         return entry;
-    if (is_full(map) && !grow(map))
+    if (address == 0 || (is_full(map) && !grow(map)))
         return NULL;
     entry = place(map->slots, map->slot_bits, address);
     entry->address = address;
@@ -91,9 +91,13 @@ bool mw_address_map_is_consistent(const mw_address_map *map)
 {
     uint32_t used = 0;
 
+    if ((uint64_t)map->count * 4 > (uint64_t)mw_address_map_slot_count(map) * 3)
+        return false;
     for (uint32_t slot = 0; slot < mw_address_map_slot_count(map); slot++) {
         const mw_address_entry *entry = &map->slots[slot];
 
+        if (entry->address == 0 && (entry->value != 0 || entry->label != 0))
+            return false;
         if (entry->address == 0)
             continue;
         used++;

@@ -36,7 +36,8 @@ bool mw_address_map_is_consistent(const mw_address_map *map);
 size_t mw_address_map_memory_bytes(const mw_address_map *map);
 
 /* The entry of [address], added with value 0 and label 0 if it is not there; the pointer
- * holds until the next call that changes the map.  NULL when memory is refused. */
+ * holds until the next call that changes the map.  NULL when memory is refused, and for
+ * address 0, which marks holes. */
 mw_address_entry *mw_address_map_put(mw_address_map *map, uintptr_t address);
 
 /* Removes [entry], which the map has just handed out. */
@@ -58,9 +59,10 @@ static inline mw_address_entry *mw_address_map_find(const mw_address_map *map, u
     for (slot = mw_mix_slot(address, map->slot_bits);; slot = (slot + 1) & mask) {
         mw_address_entry *entry = &map->slots[slot];
 
-        if (entry->address == address)
-            return entry;
+        /* First this: a hole is not the entry of address 0. */
         if (entry->address == 0)
             return NULL;
+        if (entry->address == address)
+            return entry;
     }
 }

@@ -120,6 +120,7 @@ static bool close_labels(mw_block_store *store, mw_page *page)
     if (!labels_are_empty(page))
         return false;
     give_labels(store, page->labels, page->units);
+    store->page_count--;
     *page = (mw_page){.has_strays = page->has_strays};
     return true;
 }
@@ -278,13 +279,59 @@ static bool page_is_consistent(const mw_page *page)
            page->reciprocal == (uint32_t)(65536 + page->units - 1) / page->units;
 }
 
+static bool pages_are_consistent(const mw_block_store *store)
+{
+    uint32_t with_labels = 0;
+
+    for (uint32_t nth = 0; nth < store->leaf_count; nth++) {
+        for (uint32_t index = 0; index < 1 << MW_LEAF_BITS; index++) {
+            const mw_page *page = &leaf_at(store, nth)[index];
+
+            with_labels += page->labels != NULL;
+            if (!page_is_consistent(page))
+                return false;
+        }
+    }
+    return with_labels == store->page_count;
+}
+
+/* Behind the link, the labels that wait for a page are zero. */
+static bool free_labels_are_empty(const mw_block_store *store, uint32_t units)
+{
+    const uint32_t *labels = store->free_labels[units];
+
+    while (labels != NULL) {
+        for (uint32_t index = LINK_BYTES / sizeof *labels; index < label_count(units); index++)
+            if (labels[index] != 0)
+                return false;
+        memcpy(&labels, labels, LINK_BYTES);
+    }
+    return true;
+}
+
+/* A block in the map has no label in a page, and its page says that there is one. */
+static bool mapped_is_consistent(const mw_block_store *store, uintptr_t address)
+{
+    const mw_page *page = mw_block_store_page(store, address);
+    const uint32_t *label = mw_block_store_find_small(store, address);
+
+    if (page != NULL && !page->has_strays)
+        return false;
+    return label == NULL || *label == 0;
+}
+
 bool mw_block_store_is_consistent(const mw_block_store *store)
 {
-    for (uint32_t nth = 0; nth < store->leaf_count; nth++)
-        for (uint32_t index = 0; index < 1 << MW_LEAF_BITS; index++)
-            if (!page_is_consistent(&leaf_at(store, nth)[index]))
-                return false;
-    return mw_address_map_is_consistent(&store->others);
+    const mw_address_map *others = &store->others;
+
+    for (uint32_t units = 1; units <= MW_PAGE_CLASS_MAXIMUM; units++)
+        if (!free_labels_are_empty(store, units))
+            return false;
+    for (uint32_t slot = 0; slot < mw_address_map_slot_count(others); slot++)
+        if (others->slots[slot].address != 0 &&
+            !mapped_is_consistent(store, others->slots[slot].address))
+            return false;
+    return pages_are_consistent(store) && mw_address_map_is_consistent(others);
 }
 
 size_t mw_block_store_memory_bytes(const mw_block_store *store)

@@ -53,7 +53,7 @@ typedef struct mw_block_store {
     mw_page **directory; /* owned; leaves are never given back                         */
     uint32_t *leaf_list; /* owned; which directory entries are in use                  */
     uint32_t leaf_count;
-    uint32_t page_count;                              /* pages that ever had labels      */
+    uint32_t page_count;                              /* pages that have labels          */
     struct mw_label_slab *slabs;                      /* owned, the one being cut first  */
     struct mw_label_slab *spare_slabs;                /* owned, emptied by a clear       */
     uint32_t *free_labels[MW_PAGE_CLASS_MAXIMUM + 1]; /* emptied arrays by class, linked */
@@ -143,8 +143,15 @@ static inline uint32_t *mw_block_store_slot(mw_block_store *store, uintptr_t add
             return NULL;
     }
     label = mw_page_label(page, address);
-    if (__builtin_expect(label == NULL, 0))
+    if (__builtin_expect(label == NULL, 0)) {
         page->has_strays = 1;
+        return NULL;
+    }
+    /* The block before it may still be in the map, if no hook saw it go: an address is in
+     * one place. */
+    if (__builtin_expect(page->has_strays, 0) &&
+        mw_address_map_find(&store->others, address) != NULL)
+        return NULL;
     return label;
 }
 

@@ -46,13 +46,14 @@ int32_t mw_location_table_line(const char *table, size_t length, int32_t first_l
 {
     const unsigned char *entry = (const unsigned char *)table;
     const unsigned char *end = entry + length;
-    int32_t entry_end = 0;
+    int64_t entry_end = 0;
     int32_t line = first_line;
 
     if (offset_bytes < 0)
         return first_line;
     while (entry < end) {
-        line += line_delta(entry, end);
+        /* A table can be anything (code.replace), so the sum may wrap around. */
+        line = (int32_t)((uint32_t)line + (uint32_t)line_delta(entry, end));
         entry_end += ((*entry & 7) + 1) * MW_INSTRUCTION_UNIT_BYTES;
         if (offset_bytes < entry_end)
             return (*entry >> 3 & 15) == KIND_NONE ? -1 : line;
@@ -215,6 +216,13 @@ mw_status mw_code_table_bind_address(mw_code_table *table, uintptr_t address,
     return MW_OK;
 }
 
+/* Where an instruction is in a live code object.  Unsigned arithmetic wraps around for a
+ * negative offset, as it should. */
+static uintptr_t address_of(const mw_code_table *table, uintptr_t first_address, uint32_t number)
+{
+    return first_address + (uintptr_t)(intptr_t)table->instructions[number].offset_bytes;
+}
+
 void mw_code_table_unbind(mw_code_table *table, uintptr_t object)
 {
     mw_address_entry *entry = mw_address_map_find(&table->objects, object);
@@ -227,11 +235,7 @@ void mw_code_table_unbind(mw_code_table *table, uintptr_t object)
     number = table->codes[entry->label].first_instruction;
     mw_address_map_remove(&table->objects, entry);
     for (; number != 0; number = table->instructions[number].next) {
-        /* Unsigned arithmetic wraps around for a negative offset, as it should. */
-        uintptr_t address =
-            first_address + (uintptr_t)(intptr_t)table->instructions[number].offset_bytes;
-
-        entry = mw_address_map_find(&table->addresses, address);
+        entry = mw_address_map_find(&table->addresses, address_of(table, first_address, number));
         if (entry != NULL)
             mw_address_map_remove(&table->addresses, entry);
     }
@@ -250,18 +254,55 @@ int32_t mw_code_table_line(const mw_code_table *table, mw_instruction instructio
     return line < 0 ? 0 : line;
 }
 
-bool mw_code_table_is_consistent(const mw_code_table *table)
+/* Every instruction is in the list of its code, once. */
+static bool lists_are_consistent(const mw_code_table *table)
 {
     uint32_t listed = 0;
 
     for (uint32_t code = 1; code < table->code_count; code++) {
         uint32_t number = table->codes[code].first_instruction;
 
-        for (; number != 0; number = table->instructions[number].next, listed++)
-            if (number >= table->instruction_count || table->instructions[number].code != code)
+        for (; number != 0; number = table->instructions[number].next)
+            if (number >= table->instruction_count || table->instructions[number].code != code ||
+                ++listed >= table->instruction_count)
                 return false;
     }
-    return listed == table->instruction_count - 1 &&
+    return listed == table->instruction_count - 1;
+}
+
+/* Every bound address is that of an instruction of a bound object, and stands for it. */
+static bool bindings_are_consistent(const mw_code_table *table)
+{
+    uint32_t reached = 0;
+
+    for (uint32_t slot = 0; slot < mw_address_map_slot_count(&table->objects); slot++) {
+        const mw_address_entry *object = &table->objects.slots[slot];
+        uint32_t number;
+
+        if (object->address == 0)
+            continue;
+        if (object->label == 0 || object->label >= table->code_count)
+            return false;
+        number = table->codes[object->label].first_instruction;
+        for (; number != 0; number = table->instructions[number].next) {
+            mw_instruction found =
+                mw_code_table_find(table, address_of(table, object->value, number));
+
+            if (found.index == 0)
+                continue;
+            reached++;
+            if (found.index != number && found.index != MW_INSTRUCTION_TRANSPARENT)
+                return false;
+        }
+    }
+    return reached == table->addresses.count;
+}
+
+bool mw_code_table_is_consistent(const mw_code_table *table)
+{
+    return table->code_index.count == table->code_count - 1 &&
+           table->instruction_index.count == table->instruction_count - 1 &&
+           lists_are_consistent(table) && bindings_are_consistent(table) &&
            mw_address_map_is_consistent(&table->objects) &&
            mw_address_map_is_consistent(&table->addresses) &&
            mw_hash_index_is_consistent(&table->code_index) &&

@@ -92,14 +92,17 @@ bool mw_path_trie_is_consistent(const mw_path_trie *trie)
 
     for (uint32_t slot = 0; slot < slot_count(trie); slot++)
         used += trie->slots[slot] != 0;
-    if (trie->count == 0 || used != trie->count - 1 || trie->count > trie->capacity)
+    if (trie->count == 0 || used != trie->count - 1 || trie->count > trie->capacity ||
+        (uint64_t)used * 4 > (uint64_t)slot_count(trie) * 3)
         return false;
     for (uint32_t number = 1; number < trie->count; number++) {
         const mw_path_node *node = &trie->nodes[number];
         mw_path found;
 
         /* Callers come before what they call, so a path always ends at the root. */
-        if (node->caller >= number)
+        if (node->caller >= number ||
+            node->hash !=
+                mw_path_hash(trie->nodes[node->caller].hash, (mw_instruction){node->instruction}))
             return false;
         found =
             mw_path_trie_find(trie, (mw_path){node->caller}, (mw_instruction){node->instruction});

@@ -86,24 +86,49 @@ static mw_status append(mw_site_table *table, mw_site_entry entry, mw_site *ret_
     return MW_OK;
 }
 
+/* The site that has [wanted]'s path, domain and size; 0 if there is none yet. */
+static mw_site find(const mw_site_table *table, const mw_site_entry *wanted)
+{
+    uint32_t mask = slot_count(table) - 1;
+    uint32_t slot = first_slot(wanted->path, wanted->domain, wanted->size, table->slot_bits);
+
+    for (; table->slots[slot] != 0; slot = (slot + 1) & mask) {
+        const mw_site_entry *entry = mw_site_table_entry(table, (mw_site){table->slots[slot]});
+
+        if (entry->path == wanted->path && entry->size == wanted->size &&
+            entry->domain == wanted->domain)
+            break;
+    }
+    return (mw_site){table->slots[slot]};
+}
+
 mw_status mw_site_table_intern(mw_site_table *table, mw_path path, uint16_t domain,
                                size_t size_bytes, mw_site *ret_site)
 {
-    uint16_t size = mw_site_size_class(size_bytes);
-    uint32_t mask = slot_count(table) - 1;
-    uint32_t slot = first_slot(path.index, domain, size, table->slot_bits);
+    mw_site_entry wanted = {
+        .path = path.index, .size = mw_site_size_class(size_bytes), .domain = domain};
+    mw_site site = find(table, &wanted);
 
-    for (; table->slots[slot] != 0; slot = (slot + 1) & mask) {
-        mw_site site = {table->slots[slot]};
-        const mw_site_entry *entry = mw_site_table_entry(table, site);
+    if (site.index == 0)
+        return append(table, wanted, ret_site);
+    *ret_site = site;
+    return MW_OK;
+}
 
-        if (entry->path == path.index && entry->size == size && entry->domain == domain) {
-            *ret_site = site;
-            return MW_OK;
-        }
-    }
-    return append(table, (mw_site_entry){.path = path.index, .size = size, .domain = domain},
-                  ret_site);
+static bool site_is_consistent(const mw_site_table *table, mw_site site)
+{
+    const mw_site_entry *entry = mw_site_table_entry(table, site);
+    const mw_site_bytes *bytes;
+
+    if (find(table, entry).index != site.index || entry->live_blocks > entry->total_blocks)
+        return false;
+    if (!mw_site_is_variable(table, site))
+        return entry->size <= MW_SITE_SIZE_FIXED;
+    bytes = mw_site_table_bytes(table, site);
+    /* Every block that a variable site counts is larger than fixed ones. */
+    return bytes->live_bytes <= bytes->total_bytes &&
+           bytes->live_bytes / (MW_SITE_SIZE_FIXED + 1) >= entry->live_blocks &&
+           (entry->live_blocks != 0 || bytes->live_bytes == 0);
 }
 
 bool mw_site_table_is_consistent(const mw_site_table *table)
@@ -113,19 +138,14 @@ bool mw_site_table_is_consistent(const mw_site_table *table)
 
     for (uint32_t slot = 0; slot < slot_count(table); slot++)
         indexed += table->slots[slot] != 0;
+    if (indexed != table->site_count || table->count > table->capacity ||
+        (uint64_t)indexed * 4 > (uint64_t)slot_count(table) * 3)
+        return false;
     for (mw_site site = mw_site_table_first(table); site.index < table->count;
-         site = mw_site_table_next(table, site)) {
-        const mw_site_entry *entry = mw_site_table_entry(table, site);
-
-        walked++;
-        if (entry->live_blocks > entry->total_blocks)
+         site = mw_site_table_next(table, site), walked++)
+        if (!site_is_consistent(table, site))
             return false;
-        if (mw_site_is_variable(table, site) && mw_site_table_bytes(table, site)->live_bytes >
-                                                    mw_site_table_bytes(table, site)->total_bytes)
-            return false;
-    }
-    return indexed == table->site_count && walked == table->site_count &&
-           table->count <= table->capacity;
+    return walked == table->site_count;
 }
 
 size_t mw_site_table_memory_bytes(const mw_site_table *table)

@@ -34,7 +34,7 @@ static PyObject *start(PyObject *module, PyObject *arguments)
                             MW_FRAME_LIMIT_MAXIMUM);
     if (mw_the_tracer.is_active)
         Py_RETURN_NONE;
-    status = mw_tracer_start(&mw_the_tracer, (uint32_t)frame_limit);
+    status = mw_tracer_start(&mw_the_tracer, mw_alloc_pages(), (uint32_t)frame_limit);
     if (status != MW_OK)
         return PyErr_NoMemory();
     mw_stack_walk_reset();

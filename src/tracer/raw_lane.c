@@ -32,10 +32,7 @@ mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc)
     if (status != MW_OK)
         release_tables(lane);
     lane->is_active = status == MW_OK;
-    lane->live_bytes = 0;
-    lane->peak_bytes = 0;
-    lane->lost_blocks = 0;
-    lane->lost_bytes = 0;
+    lane->opening++;
     mw_raw_lane_unlock(lane);
     return status;
 }
@@ -45,8 +42,37 @@ void mw_raw_lane_close(mw_raw_lane *lane)
     mw_raw_lane_lock(lane);
     lane->is_active = false;
     lane->live_bytes = 0;
+    lane->peak_bytes = 0;
+    lane->lost_blocks = 0;
+    lane->lost_bytes = 0;
     release_tables(lane);
     mw_raw_lane_unlock(lane);
+}
+
+static bool blocks_are_counted(const mw_raw_lane *lane)
+{
+    uint64_t live_blocks = 0;
+    uint64_t live_bytes = 0;
+    uint64_t mapped_bytes = 0;
+
+    for (mw_site site = mw_site_table_first(&lane->sites); site.index < lane->sites.count;
+         site = mw_site_table_next(&lane->sites, site)) {
+        live_blocks += mw_site_table_entry(&lane->sites, site)->live_blocks;
+        live_bytes += mw_site_table_live_bytes(&lane->sites, site);
+    }
+    for (uint32_t slot = 0; slot < mw_address_map_slot_count(&lane->blocks); slot++)
+        mapped_bytes += lane->blocks.slots[slot].value;
+    return live_blocks == lane->blocks.count && live_bytes == lane->live_bytes &&
+           mapped_bytes == lane->live_bytes;
+}
+
+bool mw_raw_lane_is_consistent(const mw_raw_lane *lane)
+{
+    if (!lane->is_active)
+        return lane->live_bytes == 0 && lane->blocks.slots == NULL;
+    return mw_code_table_is_consistent(&lane->codes) && mw_path_trie_is_consistent(&lane->paths) &&
+           mw_site_table_is_consistent(&lane->sites) &&
+           mw_address_map_is_consistent(&lane->blocks) && blocks_are_counted(lane);
 }
 
 size_t mw_raw_lane_memory_bytes(const mw_raw_lane *lane)
@@ -104,17 +130,23 @@ bool mw_raw_lane_forget(mw_raw_lane *lane, mw_guard guard, uintptr_t address,
         return false;
     mw_site_table_subtract(&lane->sites, (mw_site){entry->label}, entry->value);
     lane->live_bytes -= entry->value;
-    if (ret_entry != NULL)
+    if (ret_entry != NULL) {
         *ret_entry = *entry;
+        ret_entry->spare = lane->opening;
+    }
     mw_address_map_remove(&lane->blocks, entry);
     return true;
 }
 
 void mw_raw_lane_restore(mw_raw_lane *lane, mw_guard guard, const mw_address_entry *entry)
 {
-    mw_address_entry *restored = mw_address_map_put(&lane->blocks, entry->address);
+    mw_address_entry *restored;
 
-    (void)guard;
+    /* Its label means nothing to the tables of another opening. */
+    if (entry->spare != lane->opening)
+        return;
+    mw_raw_lane_forget(lane, guard, entry->address, NULL);
+    restored = mw_address_map_put(&lane->blocks, entry->address);
     if (restored == NULL) {
         lose(lane, entry->value);
         return;

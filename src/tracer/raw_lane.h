@@ -24,6 +24,7 @@ typedef struct mw_raw_lane {
     mw_spinlock lock;            /* guards everything below                              */
     bool is_active;              /* tables are there and blocks are recorded             */
     bool may_walk;               /* stacks of threads without the GIL may be looked at   */
+    uint32_t opening;            /* counts them, to know blocks of a former one by       */
     mw_code_table codes;         /* of stacks seen without the GIL                       */
     mw_path_trie paths;          /* likewise                                             */
     mw_site_table sites;         /* all of the lane's blocks                             */
@@ -37,6 +38,8 @@ typedef struct mw_raw_lane {
 mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc) MW_MUST_CHECK;
 /* Stops recording and forgets everything; safe while other threads are in the hooks. */
 void mw_raw_lane_close(mw_raw_lane *lane);
+/* Under the lock. */
+bool mw_raw_lane_is_consistent(const mw_raw_lane *lane);
 size_t mw_raw_lane_memory_bytes(const mw_raw_lane *lane);
 
 static inline void mw_raw_lane_lock(mw_raw_lane *lane)
@@ -58,5 +61,5 @@ void mw_raw_lane_remember(mw_raw_lane *lane, mw_guard guard, uintptr_t address, 
 /* Forgets a block; returns false if it is not known.  [ret_entry] may be NULL. */
 bool mw_raw_lane_forget(mw_raw_lane *lane, mw_guard guard, uintptr_t address,
                         mw_address_entry *ret_entry);
-/* Undoes a forget, after a realloc that failed. */
+/* Undoes a forget, after a realloc that failed; not if the lane has been closed since. */
 void mw_raw_lane_restore(mw_raw_lane *lane, mw_guard guard, const mw_address_entry *entry);

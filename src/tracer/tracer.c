@@ -56,14 +56,16 @@ static void forget_everything(mw_tracer *tracer)
     tracer->threads = (mw_threads){0};
     tracer->live_bytes = 0;
     tracer->peak_bytes = 0;
+    tracer->newest_address = 0;
     tracer->lost_blocks = 0;
     tracer->lost_bytes = 0;
 }
 
-mw_status mw_tracer_start(mw_tracer *tracer, uint32_t frame_limit)
+mw_status mw_tracer_start(mw_tracer *tracer, mw_alloc *alloc, uint32_t frame_limit)
 {
-    mw_status status = make_tables(tracer, mw_alloc_pages());
+    mw_status status = make_tables(tracer, alloc);
 
+    tracer->alloc = alloc;
     if (status != MW_OK) {
         forget_everything(tracer);
         return status;
@@ -82,7 +84,43 @@ void mw_tracer_stop(mw_tracer *tracer)
 mw_status mw_tracer_clear(mw_tracer *tracer)
 {
     mw_tracer_stop(tracer);
-    return mw_tracer_start(tracer, tracer->frame_limit);
+    return mw_tracer_start(tracer, tracer->alloc, tracer->frame_limit);
+}
+
+void mw_tracer_done(mw_tracer *tracer)
+{
+    mw_tracer_stop(tracer);
+    mw_block_store_done(&tracer->blocks);
+    if (tracer->alloc != NULL)
+        mw_alloc_release(tracer->alloc, tracer->cache.entries, MW_SITE_CACHE_BYTES);
+    tracer->cache = (mw_site_cache){0};
+    tracer->alloc = NULL;
+}
+
+static bool live_bytes_are_counted(const mw_tracer *tracer)
+{
+    const mw_site_table *sites = &tracer->sites;
+    uint64_t live_bytes = 0;
+
+    for (mw_site site = mw_site_table_first(sites); site.index < sites->count;
+         site = mw_site_table_next(sites, site))
+        live_bytes += mw_site_table_live_bytes(sites, site);
+    return live_bytes == tracer->live_bytes && tracer->peak_bytes >= live_bytes;
+}
+
+bool mw_tracer_is_consistent(mw_tracer *tracer)
+{
+    bool is_consistent;
+
+    mw_raw_lane_lock(&tracer->raw);
+    is_consistent = mw_raw_lane_is_consistent(&tracer->raw);
+    mw_raw_lane_unlock(&tracer->raw);
+    if (!tracer->is_active)
+        return is_consistent && tracer->live_bytes == 0;
+    return is_consistent && mw_code_table_is_consistent(&tracer->codes) &&
+           mw_path_trie_is_consistent(&tracer->paths) &&
+           mw_site_table_is_consistent(&tracer->sites) &&
+           mw_block_store_is_consistent(&tracer->blocks) && live_bytes_are_counted(tracer);
 }
 
 void mw_tracer_before_fork(mw_tracer *tracer)
@@ -165,7 +203,7 @@ void mw_tracer_lose(mw_tracer *tracer, mw_guard guard, size_t size_bytes)
 static void subtract(mw_tracer *tracer, mw_site site, size_t size_bytes)
 {
     mw_site_table_subtract(&tracer->sites, site, size_bytes);
-    tracer->live_bytes -= size_bytes;
+    mw_tracer_add_live(tracer, -(uint64_t)size_bytes);
 }
 
 /* Empties a label that is about to be overwritten: the block was freed where no hook saw
@@ -264,17 +302,20 @@ void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_sit
         return;
     }
     block = mw_address_map_find(&tracer->blocks.others, address);
-    if (block != NULL)
+    if (block != NULL && (block->label & MW_LABEL_SITE) != 0)
         move_label(tracer, &block->label, site, block->value);
 }
 
 void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_forgotten forgotten)
 {
+    uint64_t lost_blocks = tracer->lost_blocks;
     mw_site_entry *entry;
 
     if (forgotten.site.index == 0)
         return;
     mw_tracer_remember(tracer, guard, address, forgotten.size_bytes, forgotten.site);
+    if (tracer->lost_blocks != lost_blocks)
+        return;
     /* It was counted when it was first allocated. */
     entry = mw_site_table_entry(&tracer->sites, forgotten.site);
     entry->total_blocks--;

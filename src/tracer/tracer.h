@@ -23,19 +23,20 @@
 #include "tracer/threads.h"
 
 typedef struct mw_tracer {
-    bool is_active;       /* written under the GIL; read by anybody                     */
-    uint32_t frame_limit; /* of tracebacks in snapshots; paths are always whole         */
-    mw_code_table codes;  /* this and all below but raw: guarded by the GIL             */
+    mw_alloc *alloc;        /* borrowed; the same at every start                          */
+    _Atomic bool is_active; /* written under the GIL; read by anybody                     */
+    uint32_t frame_limit;   /* of tracebacks in snapshots; paths are always whole         */
+    mw_code_table codes;    /* this and all below but raw: guarded by the GIL             */
     mw_path_trie paths;
     mw_site_table sites;
     mw_site_cache cache;
     mw_block_store blocks;
     mw_threads threads;
-    uint64_t live_bytes;      /* of this lane                                               */
-    uint64_t peak_bytes;      /* of both lanes together, as seen from this one              */
-    uintptr_t newest_address; /* of the block recorded last, until it becomes an object  */
-    uint64_t code_deaths;     /* how often addresses of instructions lost their meaning     */
-    uint64_t lost_blocks;     /* not recorded, for want of memory                           */
+    _Atomic uint64_t live_bytes; /* of this lane; written under the GIL, read by anybody      */
+    uint64_t peak_bytes;         /* of both lanes together, as seen from this one              */
+    uintptr_t newest_address;    /* of the block recorded last, until it becomes an object  */
+    uint64_t code_deaths;        /* how often addresses of instructions lost their meaning     */
+    uint64_t lost_blocks;        /* not recorded, for want of memory                           */
     uint64_t lost_bytes;
     mw_raw_lane raw;
 } mw_tracer;
@@ -43,12 +44,17 @@ typedef struct mw_tracer {
 /* Hidden, so that the hot path reaches it without an indirection. */
 extern mw_tracer mw_the_tracer __attribute__((visibility("hidden")));
 
-/* Begins recording.  MW_NO_MEMORY leaves everything as it was.  The GIL is held. */
-mw_status mw_tracer_start(mw_tracer *tracer, uint32_t frame_limit) MW_MUST_CHECK;
+/* Begins recording.  MW_NO_MEMORY leaves everything as it was.  The GIL is held.  Some of
+ * what [alloc] gives is kept until the process ends, so it must be the same each time. */
+mw_status mw_tracer_start(mw_tracer *tracer, mw_alloc *alloc, uint32_t frame_limit) MW_MUST_CHECK;
 /* Ends recording and forgets everything. */
 void mw_tracer_stop(mw_tracer *tracer);
 /* Forgets everything recorded so far and goes on; MW_NO_MEMORY ends recording. */
 mw_status mw_tracer_clear(mw_tracer *tracer) MW_MUST_CHECK;
+/* For tests: gives back what outlives a stop.  Nobody is in the hooks any more. */
+void mw_tracer_done(mw_tracer *tracer);
+/* Under the GIL. */
+bool mw_tracer_is_consistent(mw_tracer *tracer);
 
 uint64_t mw_tracer_live_bytes(mw_tracer *tracer);
 uint64_t mw_tracer_peak_bytes(mw_tracer *tracer);
@@ -102,14 +108,23 @@ void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address,
                        mw_forgotten forgotten);
 void mw_tracer_displace(mw_tracer *tracer, mw_guard guard, uintptr_t address, uint32_t *label);
 
+/* Adds [bytes], modulo 2^64, to what is alive in this lane; whoever holds the GIL is the
+ * only writer, and needs no atomic addition. */
+static inline void mw_tracer_add_live(mw_tracer *tracer, uint64_t bytes)
+{
+    uint64_t live_bytes = atomic_load_explicit(&tracer->live_bytes, memory_order_relaxed);
+
+    atomic_store_explicit(&tracer->live_bytes, live_bytes + bytes, memory_order_relaxed);
+}
+
 static inline void mw_tracer_count(mw_tracer *tracer, mw_site site, size_t size_bytes)
 {
     uint64_t live_bytes;
 
     mw_site_table_add(&tracer->sites, site, size_bytes);
-    tracer->live_bytes += size_bytes;
-    live_bytes =
-        tracer->live_bytes + atomic_load_explicit(&tracer->raw.live_bytes, memory_order_relaxed);
+    mw_tracer_add_live(tracer, size_bytes);
+    live_bytes = atomic_load_explicit(&tracer->live_bytes, memory_order_relaxed) +
+                 atomic_load_explicit(&tracer->raw.live_bytes, memory_order_relaxed);
     if (live_bytes > tracer->peak_bytes)
         tracer->peak_bytes = live_bytes;
 }
@@ -164,7 +179,7 @@ static inline bool mw_tracer_forget_small(mw_tracer *tracer, mw_guard guard, uin
     entry = mw_site_table_entry(&tracer->sites, site);
     *label = 0;
     entry->live_blocks--;
-    tracer->live_bytes -= entry->size;
+    mw_tracer_add_live(tracer, -(uint64_t)entry->size);
     *ret_forgotten = (mw_forgotten){site, entry->size};
     return true;
 }
