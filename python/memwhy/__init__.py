@@ -11,9 +11,9 @@
 The names are tracemalloc's, with the same meaning; by default whole tracebacks are kept,
 and frames know their functions.  memwhy.tracemalloc is the standard module to the letter.
 """
-import sysconfig as _sysconfig
+import sys as _sys
 
-if _sysconfig.get_config_var("Py_GIL_DISABLED"):
+if "t" in _sys.abiflags:  # how a free-threaded build is named
     raise ImportError("memwhy does not support free-threaded builds of CPython yet")
 
 import atexit as _atexit
