@@ -66,6 +66,7 @@ typedef struct mw_code_table {
 mw_status mw_code_table_init(mw_code_table *table, mw_alloc *alloc) MW_MUST_CHECK;
 void mw_code_table_done(mw_code_table *table); /* accepts a zeroed struct */
 bool mw_code_table_is_consistent(const mw_code_table *table);
+/* In use: the tail of a doubled array is untouched pages and costs nothing. */
 size_t mw_code_table_memory_bytes(const mw_code_table *table);
 
 mw_status mw_code_table_string(mw_code_table *table, const char *bytes, size_t length,

@@ -114,5 +114,5 @@ bool mw_path_trie_is_consistent(const mw_path_trie *trie)
 
 size_t mw_path_trie_memory_bytes(const mw_path_trie *trie)
 {
-    return slot_count(trie) * sizeof *trie->slots + trie->capacity * sizeof *trie->nodes;
+    return slot_count(trie) * sizeof *trie->slots + trie->count * sizeof *trie->nodes;
 }

@@ -50,6 +50,7 @@ void mw_path_trie_done(mw_path_trie *trie); /* accepts a zeroed struct */
 /* Recounts from scratch; for assertions and tests. */
 bool mw_path_trie_is_consistent(const mw_path_trie *trie);
 
+/* In use: the tail of a doubled array is untouched pages and costs nothing. */
 size_t mw_path_trie_memory_bytes(const mw_path_trie *trie);
 
 /* Adds what mw_path_trie_child did not find; MW_LIMIT at MW_PATH_MAXIMUM. */

@@ -150,5 +150,5 @@ bool mw_site_table_is_consistent(const mw_site_table *table)
 
 size_t mw_site_table_memory_bytes(const mw_site_table *table)
 {
-    return slot_count(table) * sizeof *table->slots + table->capacity * sizeof *table->places;
+    return slot_count(table) * sizeof *table->slots + table->count * sizeof *table->places;
 }

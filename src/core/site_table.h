@@ -61,6 +61,7 @@ typedef struct mw_site_table {
 mw_status mw_site_table_init(mw_site_table *table, mw_alloc *alloc) MW_MUST_CHECK;
 void mw_site_table_done(mw_site_table *table); /* accepts a zeroed struct */
 bool mw_site_table_is_consistent(const mw_site_table *table);
+/* In use: the tail of a doubled array is untouched pages and costs nothing. */
 size_t mw_site_table_memory_bytes(const mw_site_table *table);
 
 /* The site of blocks of [size_bytes] (any size) at [path]; made when missing. */

@@ -72,6 +72,8 @@ static void remember_raw(mw_tracer *tracer, mw_guard guard, void *block, size_t 
     if (is_main && mw_stack_walk(tracer, thread, &path) != MW_OK)
         path = (mw_path){0};
     path.index |= is_main ? MW_PATH_OF_MAIN : 0;
+    if (thread != NULL && !is_main)
+        tracer->has_strangers = true;
     if (thread == NULL)
         thread = PyGILState_GetThisThreadState();
     mw_raw_lane_lock(lane);
@@ -115,6 +117,14 @@ static __attribute__((noinline)) void forget_elsewhere(mw_tracer *tracer, mw_gua
             return;
     }
     forget_raw(tracer, guard, block, &ret_taken->raw);
+}
+
+/* Whether the caller holds a GIL, but not that of the main lane.  Such a caller has always
+ * allocated before it frees, so where none has, nobody need be asked. */
+ALWAYS_INLINE bool is_stranger(const mw_tracer *tracer)
+{
+    return __builtin_expect(tracer->has_strangers, 0) &&
+           !mw_current_owns_main_lane(mw_frames_thread_of_gil());
 }
 
 ALWAYS_INLINE void forget(mw_tracer *tracer, mw_guard guard, enum domain domain, void *block,

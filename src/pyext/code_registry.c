@@ -79,15 +79,21 @@ static mw_status intern_bytes(mw_code_table *codes, PyObject *bytes, mw_string *
                                 ret_string);
 }
 
-/* The name of the module whose globals a frame has.  Looking an interned str up in a dict
- * runs no Python code and allocates nothing. */
+/* The name of the module whose globals a frame has, borrowed.  Looking an interned str up
+ * among strs runs no Python code and allocates nothing; should a program have put a key of
+ * another kind there whose comparison raises, its error must not come out of an allocator. */
 static PyObject *module_name(const mw_py_frame *frame)
 {
     PyObject *globals = mw_frames_globals(frame);
+    bool had_error = PyErr_Occurred() != NULL;
+    PyObject *name;
 
     if (globals == NULL || !PyDict_CheckExact(globals))
         return NULL;
-    return PyDict_GetItemWithError(globals, name_key);
+    name = PyDict_GetItemWithError(globals, name_key);
+    if (name == NULL && !had_error)
+        PyErr_Clear();
+    return name;
 }
 
 /* ── code ────────────────────────────────────────────────────────────────────────── */

@@ -20,7 +20,8 @@
  *       The instruction that runs; unique among live code objects.
  *   PyCodeObject *mw_frames_code(const mw_py_frame *frame)
  *       Borrowed; NULL for frames that the interpreter puts between C and Python.
- *   PyObject *mw_frames_globals(const mw_py_frame *frame)               borrowed
+ *   PyObject *mw_frames_globals(const mw_py_frame *frame)
+ *       Borrowed; NULL where the frame has none.
  *   bool mw_frames_is_generator(const mw_py_frame *frame)
  */
 #pragma once

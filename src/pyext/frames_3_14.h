@@ -39,9 +39,13 @@ static inline PyCodeObject *mw_frames_code(const mw_py_frame *frame)
     return (PyCodeObject *)executable;
 }
 
+/* The frame that is pushed below an __init__ which is called with its class runs code of the
+ * interpreter's own: it has no function, and its globals are never written. */
 static inline PyObject *mw_frames_globals(const mw_py_frame *frame)
 {
-    return frame->f_globals;
+    PyObject *function = (PyObject *)(frame->f_funcobj.bits & ~(uintptr_t)MW_STACK_REF_TAG_BITS);
+
+    return function != Py_None ? frame->f_globals : NULL;
 }
 
 static inline bool mw_frames_is_generator(const mw_py_frame *frame)
