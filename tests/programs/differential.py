@@ -246,6 +246,8 @@ def is_of_the_comparison(key):
 
 
 COMPARISON_LINES = set()
+# Renamed in 3.13.
+CLEAR_TYPE_CACHE = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 
 
 def compare(take_ours, take_theirs, collect, clear_type_cache):
@@ -281,7 +283,7 @@ def main():
         for workload in rng.sample(WORKLOADS, len(WORKLOADS)):
             workload(rng)
     ours, theirs = compare(memwhy.take_snapshot, tracemalloc._get_traces, gc.collect,
-                           sys._clear_type_cache)
+                           CLEAR_TYPE_CACHE)
     memwhy.stop()
     tracemalloc.stop()
 

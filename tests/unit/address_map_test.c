@@ -21,9 +21,9 @@ static uintptr_t address_of(uint32_t number)
     case 1:
         return UINT64_C(0x7f0000000000) + (uintptr_t)number * 0x4000;
     case 2:
-        return UINTPTR_MAX - number;
+        return UINTPTR_MAX - 1 - 2 * (uintptr_t)number;
     default:
-        return 1 + (uintptr_t)number;
+        return 1 + 2 * (uintptr_t)number;
     }
 }
 
@@ -155,6 +155,7 @@ TEST(address_map, returns_every_byte_whichever_allocation_fails)
                 continue;
             }
             twin.label[i] = entry->label = i + 1;
+            twin.value[i] = entry->value = (uint64_t)(i + 1) << 20;
             twin.count++;
         }
         CHECK(agrees(&map, &twin));

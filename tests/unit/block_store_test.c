@@ -83,11 +83,11 @@ static const uintptr_t page_bases[PAGES] = {
 };
 
 /* The class that a page is used for now. */
-typedef struct heap {
+typedef struct fake_heap {
     uint32_t units[PAGES];
-} heap;
+} fake_heap;
 
-static twin_block random_block(mw_random *random, heap *heap)
+static twin_block random_block(mw_random *random, fake_heap *heap)
 {
     uint32_t page = mw_random_below(random, PAGES);
     uint32_t units, index;
@@ -158,7 +158,7 @@ static void check_agrees(mw_block_store *store, store_twin *twin)
     CHECK_EQ(labelled + store->others.count, twin->count);
 }
 
-static void step(mw_block_store *store, store_twin *twin, heap *heap, mw_random *random)
+static void step(mw_block_store *store, store_twin *twin, fake_heap *heap, mw_random *random)
 {
     twin_block block = random_block(random, heap);
     uint32_t choice = mw_random_below(random, 1000);
@@ -196,7 +196,7 @@ TEST(block_store, agrees_with_an_array_whatever_lies_where)
         mw_failing_alloc failing = mw_failing_alloc_never();
         mw_random random = mw_random_of(seed);
         mw_block_store store;
-        heap heap = {0};
+        fake_heap heap = {0};
 
         twin.count = 0;
         CHECK_OK(mw_block_store_init(&store, &failing.base));
@@ -325,7 +325,7 @@ TEST(block_store, forgets_everything_at_a_clear_and_takes_no_more_memory_after)
     CHECK_OK(mw_block_store_init(&store, &failing.base));
     for (uint32_t round = 0; round < 4; round++) {
         mw_random random = mw_random_of(11);
-        heap heap = {0};
+        fake_heap heap = {0};
 
         twin.count = 0;
         for (uint32_t i = 0; i < 2000; i++)
@@ -349,7 +349,7 @@ static uint32_t put_many(mw_block_store *store, store_twin *twin)
 {
     mw_random random = mw_random_of(4);
     uint32_t refused = 0;
-    heap heap = {0};
+    fake_heap heap = {0};
 
     for (uint32_t i = 0; i < 1500; i++) {
         twin_block block = random_block(&random, &heap);
