@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sites are compared frame by frame once, and remembered: after that a block costs two
- * look-ups and one comparison of numbers.
+ * Runs are compared, not blocks; and sites frame by frame once, and then remembered.
  */
 #include "pyext/blocks_equal.h"
 
 #include <string.h>
+
+#include "core/snapshot_tables.h"
 
 static bool frames_are_equal(const mw_snapshot *a, mw_path path_a, const mw_snapshot *b,
                              mw_path path_b)
@@ -39,23 +40,34 @@ static bool sites_are_equal(const mw_snapshot *a, mw_site site_a, const mw_snaps
     return true;
 }
 
-/* Each site of [a] remembers which site of [b] it was last found equal to. */
+/* Whether the run's blocks are equal, run by run of two that start at one position.  Each
+ * site of [a] remembers which site of [b] it was last found equal to. */
+static bool runs_are_equal(const mw_snapshot *a, const mw_run *run_a, const mw_snapshot *b,
+                           const mw_run *run_b, mw_site *equal_sites)
+{
+    if (run_a->size_bytes != run_b->size_bytes)
+        return false;
+    if (equal_sites[run_a->site.index].index == run_b->site.index)
+        return true;
+    if (!sites_are_equal(a, run_a->site, b, run_b->site))
+        return false;
+    equal_sites[run_a->site.index] = run_b->site;
+    return true;
+}
+
+/* Walks both lists of runs at once; at each turn the run that ends first is left behind,
+ * since equal blocks may be cut into runs differently. */
 static bool blocks_are_equal(const mw_snapshot *a, const mw_snapshot *b, mw_site *equal_sites)
 {
-    uint64_t count = mw_snapshot_block_count(a);
+    uint32_t i = 0, j = 0;
 
-    for (uint64_t i = 0; i < count; i++) {
-        mw_site site_a, site_b;
-        uint64_t size_a, size_b;
-        mw_snapshot_block(a, i, &site_a, &size_a);
-        mw_snapshot_block(b, i, &site_b, &size_b);
-        if (size_a != size_b)
+    while (i < a->run_count && j < b->run_count) {
+        if (!runs_are_equal(a, &a->runs[i], b, &b->runs[j], equal_sites))
             return false;
-        if (equal_sites[site_a.index].index == site_b.index)
-            continue;
-        if (!sites_are_equal(a, site_a, b, site_b))
-            return false;
-        equal_sites[site_a.index] = site_b;
+        uint64_t end_a = a->runs[i].first + mw_snapshot_run_blocks(a, i);
+        uint64_t end_b = b->runs[j].first + mw_snapshot_run_blocks(b, j);
+        i += end_a <= end_b;
+        j += end_b <= end_a;
     }
     return true;
 }

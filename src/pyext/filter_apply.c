@@ -5,6 +5,7 @@
  * `inclusive` and `_match` is asked in Python, once per site and size.
  */
 #include "core/filter.h"
+#include "core/snapshot_tables.h"
 #include "pyext/raise.h"
 #include "pyext/types.h"
 #include "pyext/utf8.h"
@@ -179,12 +180,10 @@ typedef struct site_answer {
 static int ask_all(mw_application *application, bool *keep, site_answer *answers)
 {
     const mw_snapshot *snapshot = mw_faces_snapshot(application->faces);
-    uint64_t count = mw_snapshot_block_count(snapshot);
 
-    for (uint64_t i = 0; i < count; i++) {
-        mw_site site;
-        uint64_t size_bytes;
-        mw_snapshot_block(snapshot, i, &site, &size_bytes);
+    for (uint32_t i = 0; i < snapshot->run_count; i++) {
+        mw_site site = snapshot->runs[i].site;
+        uint64_t size_bytes = snapshot->runs[i].size_bytes;
         site_answer *known = &answers[site.index];
         if (known->is_known && known->size_bytes == size_bytes)
             continue;

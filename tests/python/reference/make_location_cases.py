@@ -11,7 +11,6 @@ table are PyCode_Addr2Line()'s.  Real tables are also compared with co_positions
 
 import itertools
 import random
-import sys
 import textwrap
 import types
 
@@ -109,8 +108,7 @@ SOURCES = {
 
 RANDOM_TABLES = 150
 FIRST_LINES = [1, 0, 5, 1000, 40000, 2**31 - 40000]
-SHORT, ONE_LINE, NO_COLUMNS, LONG, NONE = range(0, 10), range(10, 13), 13, 14, 15
-BYTES_IN_A_LINE = 20
+SHORT, ONE_LINE, NO_COLUMNS, LONG = range(0, 10), range(10, 13), 13, 14
 
 
 def code_objects(code):
@@ -134,31 +132,31 @@ def signed_varint(value):
 
 
 def random_entry(rng):
+    """The bytes of an entry, and how far it moves the line."""
     kind = rng.randint(0, 15)
     first = bytes([0x80 | kind << 3 | rng.randint(0, 7)])
     delta = rng.choice([0, 1, -1, 2, 31, -32, 33, 2000, -2000, 100000, -99999])
     if kind in SHORT:
-        return first + bytes([rng.randint(0, 127)])
+        return first + bytes([rng.randint(0, 127)]), 0
     if kind in ONE_LINE:
-        return first + bytes([rng.randint(0, 127), rng.randint(0, 127)])
+        return first + bytes([rng.randint(0, 127), rng.randint(0, 127)]), kind - ONE_LINE[0]
     if kind == NO_COLUMNS:
-        return first + signed_varint(delta)
+        return first + signed_varint(delta), delta
     if kind == LONG:
         rest = [rng.choice([0, 1, 100, 5000]) for _ in range(3)]
-        return first + signed_varint(delta) + b"".join(map(varint, rest))
-    return first
-
-
-def lines_stay_in_range(code):
-    return all(line is None or 0 < line < 2**31 - 1 for _, _, line in code.co_lines())
+        return first + signed_varint(delta) + b"".join(map(varint, rest)), delta
+    return first, 0
 
 
 def random_code(rng, template):
+    """Lines stay positive: co_lines() has no number for others."""
     while True:
-        table = b"".join(random_entry(rng) for _ in range(rng.randint(1, 40)))
-        code = template.replace(co_linetable=table, co_firstlineno=rng.choice(FIRST_LINES))
-        if lines_stay_in_range(code):
-            return code
+        entries = [random_entry(rng) for _ in range(rng.randint(1, 40))]
+        first_line = rng.choice(FIRST_LINES)
+        lines = itertools.accumulate((delta for _, delta in entries), initial=first_line)
+        if all(0 <= line < 2**31 for line in lines):
+            table = b"".join(entry for entry, _ in entries)
+            return template.replace(co_linetable=table, co_firstlineno=first_line)
 
 
 def check_positions(code):
