@@ -111,7 +111,8 @@ test-unit-clang: $(environment)
 test-python: build
 	@$(prepare) python-tests
 	@mkdir -p $(RESULTS)
-	timeout $(TIMEOUT) $(python) -m pytest $(TESTS) -q --junit-xml=$(RESULTS)/python-$(NAME).xml
+	timeout --signal=ABRT $(TIMEOUT) \
+	    $(python) -m pytest $(TESTS) -q --junit-xml=$(RESULTS)/python-$(NAME).xml
 
 test-all: test-unit test-unit-clang ## the same on every interpreter that tools/pythons finds
 	@tools/pythons make-sid
@@ -128,7 +129,9 @@ test-on-%:
 # $(call sanitized,NAME,SANITIZER): the unit tests under a sanitizer.
 sanitized = $(call unit_tests,$(1),-Db_sanitize=$(2) -Db_lundef=false,--timeout-multiplier 10)
 
-export ASAN_OPTIONS  ?= detect_stack_use_after_return=1:strict_string_checks=1
+# An absurd request gets NULL, as from libc: some tests make one.
+export ASAN_OPTIONS  ?= allocator_may_return_null=1:detect_stack_use_after_return=1:strict_string_checks=1
+export TSAN_OPTIONS  ?= allocator_may_return_null=1:halt_on_error=1
 export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
 
 asan: build ## the unit tests under AddressSanitizer, then the extension under it
@@ -153,7 +156,8 @@ tsan: $(environment) ## the unit tests under ThreadSanitizer
 valgrind: $(environment) ## the unit tests under valgrind
 	@$(prepare) cmocka valgrind
 	@$(call unit_tests,valgrind,,--timeout-multiplier 20 \
-	    --wrap='valgrind --quiet --error-exitcode=9 --leak-check=full')
+	    --wrap='valgrind --quiet --error-exitcode=9 --leak-check=full \
+	        --suppressions=$(CURDIR)/tools/valgrind.supp')
 
 # The sweeps are the tests that are named for it.
 sweeps = $(basename $(notdir $(shell grep -l whichever_allocation_fails tests/unit/*_test.c)))

@@ -14,8 +14,8 @@ typedef enum mw_callee { MW_FUNCTION = 0, MW_METHOD = 1 } mw_callee;
 typedef struct mw_parameters {
     const char *function; /* its __qualname__, for messages          */
     const char *const *names;
-    int count;            /* of `names`, without `self`              */
-    int required;         /* how many of them have no default        */
+    int count;    /* of `names`, without `self`              */
+    int required; /* how many of them have no default        */
     mw_callee callee;
 } mw_parameters;
 

@@ -19,7 +19,10 @@ typedef struct mw_bag {
 extern PyMemberDef mw_bag_members[];
 
 /* The row that gives a type with these members its `__dict__`. */
-#define MW_BAG_DICT {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}
+#define MW_BAG_DICT                                                                                \
+    {                                                                                              \
+        "__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL                   \
+    }
 
 int mw_bag_traverse(PyObject *self, visitproc visit, void *arg);
 int mw_bag_clear(PyObject *self);

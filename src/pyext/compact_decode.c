@@ -102,10 +102,8 @@ static bool open_parts(mw_decoder *decoder)
     PyObject *state = decoder->state;
 
     return open_header(decoder) &&
-           open_texts(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_STRINGS),
-                      &decoder->string_count) &&
-           open_texts(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_THREADS),
-                      &decoder->thread_count) &&
+           open_texts(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_STRINGS), &decoder->string_count) &&
+           open_texts(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_THREADS), &decoder->thread_count) &&
            open_rows(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_FRAMES), sizeof(mw_compact_frame),
                      &decoder->frames) &&
            open_rows(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_PATHS), sizeof(mw_compact_path),
@@ -141,8 +139,8 @@ static bool allocate_all(mw_decoder *decoder)
            allocate(decoder->paths.count, sizeof(mw_path), &decoder->made_paths) &&
            allocate(decoder->paths.count, sizeof(uint32_t), &decoder->depths) &&
            allocate(decoder->sites.count, sizeof(mw_site), &decoder->made_sites) &&
-           check_status(mw_snapshot_builder_new(mw_alloc_system(), decoder->frame_limit,
-                                                &decoder->builder));
+           check_status(
+               mw_snapshot_builder_new(mw_alloc_system(), decoder->frame_limit, &decoder->builder));
 }
 
 static bool intern_text(mw_decoder *decoder, PyObject *text, mw_string *ret_string)
@@ -175,8 +173,8 @@ static bool decode_threads(mw_decoder *decoder)
     for (uint32_t i = 0; i < decoder->thread_count; i++) {
         mw_string name;
         if (!intern_text(decoder, PyTuple_GET_ITEM(names, i), &name) ||
-            !check_status(mw_snapshot_builder_name_thread(decoder->builder, (mw_thread){i + 1},
-                                                          name)))
+            !check_status(
+                mw_snapshot_builder_name_thread(decoder->builder, (mw_thread){i + 1}, name)))
             return false;
     }
     return true;
@@ -194,8 +192,8 @@ static bool decode_frames(mw_decoder *decoder)
                               .function = decoder->made_strings[row.function],
                               .module = decoder->made_strings[row.module],
                               .line = row.line};
-        if (!check_status(mw_snapshot_builder_frame(decoder->builder, frame,
-                                                    &decoder->made_frames[i])))
+        if (!check_status(
+                mw_snapshot_builder_frame(decoder->builder, frame, &decoder->made_frames[i])))
             return false;
     }
     return true;
@@ -211,9 +209,9 @@ static bool decode_paths(mw_decoder *decoder)
         if (row.frame == 0 || row.frame > decoder->frames.count)
             return refuse("a call path names a frame that is not there");
         decoder->depths[i] = decoder->depths[row.caller] + 1;
-        if (!check_status(mw_snapshot_builder_path(
-                decoder->builder, decoder->made_paths[row.caller],
-                decoder->made_frames[row.frame], &decoder->made_paths[i])))
+        if (!check_status(
+                mw_snapshot_builder_path(decoder->builder, decoder->made_paths[row.caller],
+                                         decoder->made_frames[row.frame], &decoder->made_paths[i])))
             return false;
     }
     return true;
@@ -277,8 +275,7 @@ static void decoder_done(mw_decoder *decoder)
                      ((size_t)decoder->frames.count + 1) * sizeof(mw_frame));
     mw_alloc_release(alloc, decoder->made_paths,
                      ((size_t)decoder->paths.count + 1) * sizeof(mw_path));
-    mw_alloc_release(alloc, decoder->depths,
-                     ((size_t)decoder->paths.count + 1) * sizeof(uint32_t));
+    mw_alloc_release(alloc, decoder->depths, ((size_t)decoder->paths.count + 1) * sizeof(uint32_t));
     mw_alloc_release(alloc, decoder->made_sites,
                      ((size_t)decoder->sites.count + 1) * sizeof(mw_site));
     mw_snapshot_builder_free(decoder->builder);

@@ -30,7 +30,7 @@ typedef struct mw_encoder {
     mw_snapshot *snapshot; /* borrowed */
     mw_numbering strings, frames, paths, sites, threads;
     row_list frame_rows, path_rows, site_rows, run_rows;
-    row_list chain; /* uint32 handles of paths that wait for their callers' numbers */
+    row_list chain;         /* uint32 handles of paths that wait for their callers' numbers */
     PyObject *texts;        /* list of str */
     PyObject *thread_texts; /* likewise    */
 } mw_encoder;
@@ -52,8 +52,8 @@ static uint32_t *number_of(mw_numbering *numbering, uint32_t handle)
 
 static bool append_row(row_list *rows, const void *row)
 {
-    mw_status status = mw_alloc_grow(mw_alloc_system(), &rows->bytes, rows->count,
-                                     &rows->capacity, rows->row_bytes, UINT32_MAX);
+    mw_status status = mw_alloc_grow(mw_alloc_system(), &rows->bytes, rows->count, &rows->capacity,
+                                     rows->row_bytes, UINT32_MAX);
     if (status != MW_OK) {
         mw_raise(status, NULL);
         return false;
@@ -173,8 +173,7 @@ static bool encode_site(mw_encoder *encoder, mw_site site, uint64_t *ret_number)
     if (*number == 0) {
         mw_site_row row = mw_snapshot_site(encoder->snapshot, site);
         mw_compact_site compact = {.domain = row.domain};
-        compact.total_frames =
-            mw_snapshot_traceback(encoder->snapshot, row.traceback).total_frames;
+        compact.total_frames = mw_snapshot_traceback(encoder->snapshot, row.traceback).total_frames;
         if (!encode_path(encoder, row.path, &compact.path) ||
             !encode_thread(encoder, row.thread, &compact.thread) ||
             !append_row(&encoder->site_rows, &compact))
@@ -210,15 +209,13 @@ static PyObject *make_tuple(const mw_encoder *encoder)
     return Py_BuildValue("(iINNNNNN)", MW_COMPACT_VERSION,
                          (unsigned int)mw_snapshot_frame_limit(encoder->snapshot),
                          PyList_AsTuple(encoder->texts), rows_as_bytes(&encoder->frame_rows),
-                         rows_as_bytes(&encoder->path_rows),
-                         PyList_AsTuple(encoder->thread_texts),
+                         rows_as_bytes(&encoder->path_rows), PyList_AsTuple(encoder->thread_texts),
                          rows_as_bytes(&encoder->site_rows), rows_as_bytes(&encoder->run_rows));
 }
 
 static void numbering_done(mw_numbering *numbering)
 {
-    mw_alloc_release(mw_alloc_system(), numbering->numbers,
-                     numbering->capacity * sizeof(uint32_t));
+    mw_alloc_release(mw_alloc_system(), numbering->numbers, numbering->capacity * sizeof(uint32_t));
 }
 
 static void row_list_done(row_list *rows)

@@ -61,3 +61,9 @@ static inline PyThreadState *py_attached_thread_state(void)
 #else
 #define PY_MAIN_INTERPRETER_ONLY_SLOT
 #endif
+
+/* Whether "too many values to unpack" also says how many there were. */
+static inline int py_unpack_counts_what_is_too_many(void)
+{
+    return PY_VERSION_HEX >= 0x030E0000; /* for lists and tuples, since 3.14 */
+}

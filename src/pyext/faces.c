@@ -9,18 +9,18 @@
 #include "pyext/utf8.h"
 
 typedef struct mw_shelf {
-    PyObject **items;  /* owned references; NULL where nobody asked yet */
+    PyObject **items; /* owned references; NULL where nobody asked yet */
     uint32_t capacity;
 } mw_shelf;
 
 struct mw_faces {
     mw_snapshot *snapshot; /* one reference         */
     uint32_t references;   /* guarded by the GIL    */
-    mw_shelf strings;         /* str                   */
-    mw_shelf frames;          /* (filename, lineno)    */
-    mw_shelf frame_names;     /* (function, module)    */
-    mw_shelf tracebacks;      /* (frame, …)            */
-    mw_shelf path_names;      /* (frame_name, …), None */
+    mw_shelf strings;      /* str                   */
+    mw_shelf frames;       /* (filename, lineno)    */
+    mw_shelf frame_names;  /* (function, module)    */
+    mw_shelf tracebacks;   /* (frame, …)            */
+    mw_shelf path_names;   /* (frame_name, …), None */
 };
 
 /* Returns where the object for [index] stands or will stand, or NULL with MemoryError. */

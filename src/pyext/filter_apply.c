@@ -91,8 +91,8 @@ static int read_native(mw_application *application, applied_filter *applied)
     native->kind = MW_FILTER_FILE;
     result = read_number(applied->object, state->names.lineno, &native->has_line, &native->line);
     if (result > 0)
-        result = read_number(applied->object, state->names.domain, &native->has_domain,
-                             &native->domain);
+        result =
+            read_number(applied->object, state->names.domain, &native->has_domain, &native->domain);
     if (result > 0)
         result = read_flag(applied->object, state->names.all_frames, &native->all_frames);
     return result > 0 ? read_pattern(application, applied) : result;
@@ -127,8 +127,8 @@ static int filter_answer(mw_application *application, const applied_filter *appl
         mw_site_row row = mw_snapshot_site(snapshot, site);
         return mw_filter_matches(&applied->native, snapshot, row.traceback, row.domain);
     }
-    PyObject *answer = PyObject_CallMethodOneArg(applied->object,
-                                                 application->state->names.match, raw);
+    PyObject *answer =
+        PyObject_CallMethodOneArg(applied->object, application->state->names.match, raw);
     int truth = answer != NULL ? PyObject_IsTrue(answer) : -1;
     Py_XDECREF(answer);
     return truth;

@@ -8,6 +8,7 @@
 #include "core/filter.h"
 #include "pyext/arguments.h"
 #include "pyext/bag.h"
+#include "pyext/compat.h"
 #include "pyext/types.h"
 #include "pyext/utf8.h"
 
@@ -53,11 +54,16 @@ static PyObject *unpack(PyObject *iterable, Py_ssize_t count)
 
     if (tuple == NULL || PyTuple_GET_SIZE(tuple) == count)
         return tuple;
-    if (PyTuple_GET_SIZE(tuple) > count)
-        PyErr_Format(PyExc_ValueError, "too many values to unpack (expected %zd)", count);
+    Py_ssize_t given = PyTuple_GET_SIZE(tuple);
+    bool is_counted = PyTuple_CheckExact(iterable) || PyList_CheckExact(iterable);
+    if (given < count)
+        PyErr_Format(PyExc_ValueError, "not enough values to unpack (expected %zd, got %zd)", count,
+                     given);
+    else if (is_counted && py_unpack_counts_what_is_too_many())
+        PyErr_Format(PyExc_ValueError, "too many values to unpack (expected %zd, got %zd)", count,
+                     given);
     else
-        PyErr_Format(PyExc_ValueError, "not enough values to unpack (expected %zd, got %zd)",
-                     count, PyTuple_GET_SIZE(tuple));
+        PyErr_Format(PyExc_ValueError, "too many values to unpack (expected %zd)", count);
     Py_DECREF(tuple);
     return NULL;
 }
@@ -154,8 +160,8 @@ static int match_text(PyObject *name, PyObject *pattern)
     int result = -1;
 
     if (mw_utf8_init(&name_utf8, name) == 0 && mw_utf8_init(&pattern_utf8, pattern) == 0)
-        result = mw_fnmatch(pattern_utf8.bytes, pattern_utf8.length, name_utf8.bytes,
-                            name_utf8.length);
+        result =
+            mw_fnmatch(pattern_utf8.bytes, pattern_utf8.length, name_utf8.bytes, name_utf8.length);
     mw_utf8_done(&name_utf8);
     mw_utf8_done(&pattern_utf8);
     return result;
@@ -359,8 +365,7 @@ static PyObject *domain_match(PyObject *self, PyObject *args, PyObject *kwargs)
     PyObject *raw = unpack(trace, 4);
     if (raw == NULL)
         return NULL;
-    PyObject *equal =
-        compare_attribute(self, state->names.domain, PyTuple_GET_ITEM(raw, 0), Py_EQ);
+    PyObject *equal = compare_attribute(self, state->names.domain, PyTuple_GET_ITEM(raw, 0), Py_EQ);
     Py_DECREF(raw);
     return invert_if_exclusive(state, self, equal);
 }
@@ -368,7 +373,9 @@ static PyObject *domain_match(PyObject *self, PyObject *args, PyObject *kwargs)
 /* ── types ───────────────────────────────────────────────────────────────────────── */
 
 #define METHOD(name, function, doc)                                                                \
-    {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc}
+    {                                                                                              \
+        name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc           \
+    }
 
 #define MATCH_DOC                                                                                  \
     "_match($self, trace)\n--\n\n"                                                                 \
@@ -455,18 +462,17 @@ static PyType_Slot domain_slots[] = DERIVED_SLOTS(domain);
 
 #define BAG_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC)
 
-static PyType_Spec base_spec = {
-    "memwhy.tracemalloc.BaseFilter", sizeof(mw_bag), 0, BAG_FLAGS, base_slots};
-static PyType_Spec filter_spec = {
-    "memwhy.tracemalloc.Filter", sizeof(mw_bag), 0, BAG_FLAGS, filter_slots};
-static PyType_Spec domain_spec = {
-    "memwhy.tracemalloc.DomainFilter", sizeof(mw_bag), 0, BAG_FLAGS, domain_slots};
+static PyType_Spec base_spec = {"memwhy.tracemalloc.BaseFilter", sizeof(mw_bag), 0, BAG_FLAGS,
+                                base_slots};
+static PyType_Spec filter_spec = {"memwhy.tracemalloc.Filter", sizeof(mw_bag), 0, BAG_FLAGS,
+                                  filter_slots};
+static PyType_Spec domain_spec = {"memwhy.tracemalloc.DomainFilter", sizeof(mw_bag), 0, BAG_FLAGS,
+                                  domain_slots};
 
 int mw_filter_types_add(PyObject *module, mw_module_state *state)
 {
     if (mw_type_add(module, &base_spec, NULL, &state->base_filter_type) < 0 ||
         mw_type_add(module, &filter_spec, state->base_filter_type, &state->filter_type) < 0)
         return -1;
-    return mw_type_add(module, &domain_spec, state->base_filter_type,
-                       &state->domain_filter_type);
+    return mw_type_add(module, &domain_spec, state->base_filter_type, &state->domain_filter_type);
 }

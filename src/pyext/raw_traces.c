@@ -14,8 +14,8 @@
 
 typedef struct raw_builder {
     mw_snapshot_builder *tables;
-    PyObject *paths;       /* dict: traceback tuple → path as int */
-    uint64_t total_bytes;  /* at most MW_RAW_TOTAL_MAXIMUM        */
+    PyObject *paths;      /* dict: traceback tuple → path as int */
+    uint64_t total_bytes; /* at most MW_RAW_TOTAL_MAXIMUM        */
 } raw_builder;
 
 static int answer(mw_status status)
@@ -45,8 +45,8 @@ static int intern_file(raw_builder *builder, PyObject *name, mw_string *ret_stri
         return 0;
     if (mw_utf8_init(&utf8, name) < 0)
         return -1;
-    int result = answer(
-        mw_snapshot_builder_string(builder->tables, utf8.bytes, utf8.length, ret_string));
+    int result =
+        answer(mw_snapshot_builder_string(builder->tables, utf8.bytes, utf8.length, ret_string));
     mw_utf8_done(&utf8);
     return result;
 }
@@ -167,8 +167,8 @@ int mw_raw_traces_build(PyObject *traces, mw_snapshot **ret_snapshot)
         return 0;
     builder.paths = PyDict_New();
     if (builder.paths != NULL)
-        result = answer(mw_snapshot_builder_new(mw_alloc_system(), MW_FRAME_LIMIT_MAXIMUM,
-                                                &builder.tables));
+        result = answer(
+            mw_snapshot_builder_new(mw_alloc_system(), MW_FRAME_LIMIT_MAXIMUM, &builder.tables));
     if (result > 0)
         result = add_traces(&builder, traces);
     if (result > 0)

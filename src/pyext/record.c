@@ -15,12 +15,9 @@ PyObject *mw_record_slot(PyObject *self, int slot, const char *name)
     if (value != NULL)
         return Py_NewRef(value);
 
-    PyObject *type_name = PyType_GetName(Py_TYPE(self));
-    if (type_name == NULL)
-        return NULL;
-    PyErr_Format(PyExc_AttributeError, "'%U' object has no attribute '%s'", type_name, name);
-    Py_DECREF(type_name);
-    return NULL;
+    /* The interpreter has the words for it, which differ from version to version. */
+    PyMemberDef member = MW_RECORD_MEMBER(name, slot, NULL);
+    return PyMember_GetOne((const char *)self, &member);
 }
 
 PyObject *mw_record_slot_item(PyObject *self, int slot, const char *name, Py_ssize_t index)

@@ -19,8 +19,10 @@ typedef struct mw_record {
 #define MW_RECORD_BYTES(count) ((int)(sizeof(mw_record) + (size_t)(count) * sizeof(PyObject *)))
 
 #define MW_RECORD_MEMBER(name, slot, doc)                                                          \
-    {name, Py_T_OBJECT_EX,                                                                         \
-     (Py_ssize_t)(sizeof(mw_record) + (size_t)(slot) * sizeof(PyObject *)), 0, doc}
+    {                                                                                              \
+        name, Py_T_OBJECT_EX,                                                                      \
+            (Py_ssize_t)(sizeof(mw_record) + (size_t)(slot) * sizeof(PyObject *)), 0, doc          \
+    }
 
 /* An object without a value in any slot. */
 PyObject *mw_record_new(PyTypeObject *type);
@@ -76,5 +78,7 @@ int mw_record_declare_slots(PyTypeObject *type, const char *const *names);
     }
 
 #define MW_RECORD_LIFE_SLOTS(prefix)                                                               \
-    {Py_tp_traverse, prefix##_traverse}, {Py_tp_clear, prefix##_clear}, {Py_tp_dealloc,            \
-                                                                         prefix##_dealloc}
+    {Py_tp_traverse, prefix##_traverse}, {Py_tp_clear, prefix##_clear},                            \
+    {                                                                                              \
+        Py_tp_dealloc, prefix##_dealloc                                                            \
+    }

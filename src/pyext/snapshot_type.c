@@ -115,8 +115,7 @@ static int grouping_init(mw_grouping *grouping, PyObject *self, PyObject *key_na
     if (is_cumulative < 0)
         return -1;
     if (is_cumulative && grouping->key != MW_GROUP_LINE && grouping->key != MW_GROUP_FILE) {
-        PyErr_Format(PyExc_ValueError, "cumulative mode cannot by used with key type %R",
-                     key_name);
+        PyErr_Format(PyExc_ValueError, "cumulative mode cannot by used with key type %R", key_name);
         return -1;
     }
     grouping->scope = is_cumulative ? MW_GROUP_CUMULATIVE : MW_GROUP_INNERMOST;
@@ -127,8 +126,8 @@ static PyObject *statistics_of_tables(const mw_grouping *grouping, mw_faces *fac
 {
     mw_error error;
     mw_rows rows = {0};
-    mw_status status = mw_snapshot_group(mw_faces_snapshot(faces), grouping->key,
-                                         grouping->scope, mw_alloc_system(), &rows, &error);
+    mw_status status = mw_snapshot_group(mw_faces_snapshot(faces), grouping->key, grouping->scope,
+                                         mw_alloc_system(), &rows, &error);
     PyObject *list = status == MW_OK ? mw_statistics_list(grouping->state, &rows, faces)
                                      : mw_raise(status, NULL);
 
@@ -207,9 +206,8 @@ static PyObject *diff_of_tables(const mw_grouping *grouping, mw_faces *older, mw
     mw_status status =
         mw_snapshot_diff(mw_faces_snapshot(older), mw_faces_snapshot(newer), grouping->key,
                          grouping->scope, mw_alloc_system(), &rows, &error);
-    PyObject *list = status == MW_OK
-                         ? mw_statistic_diffs_list(grouping->state, &rows, older, newer)
-                         : mw_raise(status, NULL);
+    PyObject *list = status == MW_OK ? mw_statistic_diffs_list(grouping->state, &rows, older, newer)
+                                     : mw_raise(status, NULL);
 
     mw_rows_done(&rows);
     return list;
@@ -356,7 +354,9 @@ static PyObject *snapshot_repr_html(PyObject *self, PyObject *unused)
 /* ── type ────────────────────────────────────────────────────────────────────────── */
 
 #define METHOD(name, function, flags, doc)                                                         \
-    {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS | (flags), doc}
+    {                                                                                              \
+        name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS | (flags), doc \
+    }
 
 PyDoc_STRVAR(snapshot_doc,
              "Snapshot(traces, traceback_limit)\n--\n\n"
@@ -400,12 +400,13 @@ PyDoc_STRVAR(load_doc,
              "As with any pickle, load only files that you trust.  OSError if it cannot be\n"
              "read; EOFError, pickle.UnpicklingError or ValueError if it is no snapshot.");
 
-PyDoc_STRVAR(to_json_doc,
-             "to_json($self)\n--\n\n"
-             "Return JSON text: an object with traceback_limit, size (bytes in total), count\n"
-             "(blocks in total) and statistics, a list with one object per traceback, largest\n"
-             "first: size, count and traceback, a list of {\"filename\", \"lineno\", \"function\",\n"
-             "\"module\"} from the oldest frame to the most recent.");
+PyDoc_STRVAR(
+    to_json_doc,
+    "to_json($self)\n--\n\n"
+    "Return JSON text: an object with traceback_limit, size (bytes in total), count\n"
+    "(blocks in total) and statistics, a list with one object per traceback, largest\n"
+    "first: size, count and traceback, a list of {\"filename\", \"lineno\", \"function\",\n"
+    "\"module\"} from the oldest frame to the most recent.");
 
 static PyMethodDef snapshot_methods[] = {
     METHOD("statistics", snapshot_statistics, 0, statistics_doc),

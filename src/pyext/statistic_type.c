@@ -241,7 +241,8 @@ PyDoc_STRVAR(diff_doc, "StatisticDiff(traceback, size, size_diff, count, count_d
 #define TO_JSON_DOC                                                                                \
     "to_json($self)\n--\n\n"                                                                       \
     "Return JSON text: an object with a member per attribute; the traceback is a list of\n"        \
-    "{\"filename\", \"lineno\", \"function\", \"module\"}, from the oldest frame to the most recent."
+    "{\"filename\", \"lineno\", \"function\", \"module\"}, from the oldest frame to the most "     \
+    "recent."
 
 static PyMethodDef statistic_methods[] = {
     {"_sort_key", statistic_sort_key, METH_NOARGS, "_sort_key($self)\n--\n\nWhat lists sort by."},

@@ -37,8 +37,8 @@ static PyObject *whole_traceback(mw_module_state *state, mw_faces *faces, mw_tra
 
     if (names == NULL)
         return NULL;
-    return mw_traceback_object_new(state, oldest_first(mw_faces_traceback(faces, traceback)),
-                                   NULL, names != Py_None ? Py_NewRef(names) : NULL);
+    return mw_traceback_object_new(state, oldest_first(mw_faces_traceback(faces, traceback)), NULL,
+                                   names != Py_None ? Py_NewRef(names) : NULL);
 }
 
 /* A traceback whose one frame shows the label alone; takes the label. */
@@ -65,10 +65,8 @@ static PyObject *function_traceback(mw_module_state *state, mw_faces *faces, con
     if (file == NULL || function == NULL)
         return NULL;
     if (row->label.index == 0)
-        return label_traceback(state, PyUnicode_FromFormat("%U:<unknown>", file), Py_None,
-                               Py_None);
-    return label_traceback(state, PyUnicode_FromFormat("%U:%U", file, function), function,
-                           Py_None);
+        return label_traceback(state, PyUnicode_FromFormat("%U:<unknown>", file), Py_None, Py_None);
+    return label_traceback(state, PyUnicode_FromFormat("%U:%U", file, function), function, Py_None);
 }
 
 static PyObject *thread_label(mw_faces *faces, mw_thread thread)
@@ -88,8 +86,8 @@ static PyObject *row_traceback(mw_module_state *state, mw_faces *faces, mw_group
         return mw_traceback_object_new(
             state, single_frame(mw_faces_string(faces, row->file), row->line), NULL, NULL);
     case MW_GROUP_FILE:
-        return mw_traceback_object_new(
-            state, single_frame(mw_faces_string(faces, row->file), 0), NULL, NULL);
+        return mw_traceback_object_new(state, single_frame(mw_faces_string(faces, row->file), 0),
+                                       NULL, NULL);
     case MW_GROUP_TRACEBACK:
         return whole_traceback(state, faces, row->traceback);
     case MW_GROUP_FUNCTION:

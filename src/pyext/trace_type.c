@@ -73,8 +73,7 @@ static PyObject *trace_richcompare(PyObject *self, PyObject *other, int operatio
     mw_module_state *state = mw_state_of(self);
     if (state == NULL)
         return NULL;
-    if ((operation != Py_EQ && operation != Py_NE) ||
-        !PyObject_TypeCheck(other, state->trace_type))
+    if ((operation != Py_EQ && operation != Py_NE) || !PyObject_TypeCheck(other, state->trace_type))
         Py_RETURN_NOTIMPLEMENTED;
 
     return mw_record_compare(self, other, MW_TRACE_RAW, "_trace", operation);

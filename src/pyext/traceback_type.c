@@ -141,8 +141,7 @@ static PyObject *frames_of_slice(mw_module_state *state, PyObject *self, PyObjec
     for (Py_ssize_t i = 0; result != NULL && i < PyTuple_GET_SIZE(tuple); i++) {
         PyObject *name = names != NULL ? PySequence_GetItem(names, i) : NULL;
         PyErr_Clear();
-        PyObject *frame =
-            mw_frame_object_new(state, Py_NewRef(PyTuple_GET_ITEM(tuple, i)), name);
+        PyObject *frame = mw_frame_object_new(state, Py_NewRef(PyTuple_GET_ITEM(tuple, i)), name);
         if (frame == NULL)
             Py_CLEAR(result);
         else
@@ -283,8 +282,8 @@ static int append_frame(PyObject *lines, PyObject *frame, mw_module_state *state
 
     if (line == NULL)
         goto done;
-    if (append_text(lines, mw_text_percent("  File \"%s\", line %s",
-                                           PyTuple_Pack(2, file, line))) < 0)
+    if (append_text(lines, mw_text_percent("  File \"%s\", line %s", PyTuple_Pack(2, file, line))) <
+        0)
         goto done;
     source = source_line(linecache, file, line);
     if (source == NULL)

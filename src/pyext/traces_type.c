@@ -35,8 +35,7 @@ static void traces_set(mw_traces *self, PyObject *raw_take, mw_faces *faces_take
 PyObject *mw_traces_object_new(mw_module_state *state, mw_snapshot *snapshot_take)
 {
     mw_faces *faces = mw_faces_new(snapshot_take);
-    PyObject *self =
-        faces != NULL ? state->traces_type->tp_alloc(state->traces_type, 0) : NULL;
+    PyObject *self = faces != NULL ? state->traces_type->tp_alloc(state->traces_type, 0) : NULL;
 
     if (self == NULL) {
         mw_faces_release(faces);
@@ -210,8 +209,7 @@ static PyObject *subscript_of_raw(mw_module_state *state, PyObject *raw, PyObjec
     PyObject *raws = PySequence_List(found);
     Py_DECREF(found);
     for (Py_ssize_t i = 0; raws != NULL && i < PyList_GET_SIZE(raws); i++) {
-        PyObject *trace =
-            mw_trace_object_new(state, Py_NewRef(PyList_GET_ITEM(raws, i)), NULL);
+        PyObject *trace = mw_trace_object_new(state, Py_NewRef(PyList_GET_ITEM(raws, i)), NULL);
         if (trace == NULL || PyList_SetItem(raws, i, trace) < 0)
             Py_CLEAR(raws);
     }

@@ -10,7 +10,7 @@
 typedef struct mw_utf8 {
     const char *bytes; /* valid until mw_utf8_done() or the end of the str */
     size_t length;
-    PyObject *owner;   /* a bytes object where the str has no UTF-8 of its own, or NULL */
+    PyObject *owner; /* a bytes object where the str has no UTF-8 of its own, or NULL */
 } mw_utf8;
 
 /* Borrows the UTF-8 of [text], which must be a str.  Returns 0, or -1 with an exception. */

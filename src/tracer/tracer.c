@@ -125,12 +125,15 @@ bool mw_tracer_is_consistent(mw_tracer *tracer)
 
 void mw_tracer_before_fork(mw_tracer *tracer)
 {
+    /* Other handlers that run until after_fork may allocate, but must not wait for us. */
+    (void)mw_guard_enter();
     mw_raw_lane_lock(&tracer->raw);
 }
 
 void mw_tracer_after_fork(mw_tracer *tracer)
 {
     mw_raw_lane_unlock(&tracer->raw);
+    mw_guard_leave((mw_guard){true});
 }
 
 /* ── totals ──────────────────────────────────────────────────────────────────────── */

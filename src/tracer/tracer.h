@@ -25,9 +25,10 @@
 typedef struct mw_tracer {
     mw_alloc *alloc;        /* borrowed; the same at every start                          */
     _Atomic bool is_active; /* written under the GIL; read by anybody                     */
-    bool has_strangers;     /* an interpreter with a GIL of its own has allocated; never unset */
-    uint32_t frame_limit;   /* of tracebacks in snapshots; paths are always whole         */
-    mw_code_table codes;    /* this and all below but raw: guarded by the GIL             */
+    _Atomic bool
+        has_strangers;    /* an interpreter with a GIL of its own has allocated; never unset */
+    uint32_t frame_limit; /* of tracebacks in snapshots; paths are always whole         */
+    mw_code_table codes;  /* this and all below but raw: guarded by the GIL             */
     mw_path_trie paths;
     mw_site_table sites;
     mw_site_cache cache;

@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What all tests share: the mark `slow`, and a tracer that is off between tests."""
+"""What all tests share: the mark `slow`, a tracer that is off between tests, and a C
+extension as subject."""
 import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
 
 import pytest
+
+import memwhy
 
 SLOW = "MEMWHY_TEST_SLOW"
 
@@ -17,3 +24,28 @@ def pytest_collection_modifyitems(items):
     for item in items:
         for mark in item.iter_markers("slow"):
             item.add_marker(pytest.mark.skip(reason=f"{mark.args[0]}: set {SLOW}=1"))
+
+
+@pytest.fixture(scope="session")
+def raw_calls(tmp_path_factory):
+    """The directory with the test subject tests/programs/raw_calls, built for this Python."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    if compiler is None or not header.exists():
+        pytest.skip("no C compiler, or no header files of this Python")
+    directory = tmp_path_factory.mktemp("raw_calls")
+    source = Path(__file__).parents[1] / "programs" / "raw_calls" / "raw_calls.c"
+    # A sanitizer that the tests run under is not the compiler's.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-pthread", f"-I{header.parent}", source,
+                    "-o", directory / ("raw_calls" + sysconfig.get_config_var("EXT_SUFFIX"))],
+                   check=True, timeout=120, env=environment)
+    return directory
+
+
+@pytest.fixture
+def untraced():
+    """For tests that start the tracer in this process: it is off before and after."""
+    memwhy.stop()
+    yield
+    memwhy.stop()

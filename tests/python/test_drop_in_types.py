@@ -200,7 +200,8 @@ def outcome(function, *args, **kwargs):
     try:
         return function(*args, **kwargs)
     except Exception as error:
-        return type(error), str(error).partition(". Did you mean")[0]
+        text = str(error).partition(". Did you mean")[0]
+        return type(error), text.replace("memwhy.tracemalloc.", "tracemalloc.")
 
 
 CALLS = {
@@ -218,6 +219,8 @@ CALLS = {
     "read-only pattern": lambda m: setattr(m.Filter(True, "a"), "unknown", 1),
     "base filter": lambda m: m.BaseFilter(True)._match(()),
     "short trace": lambda m: m.Filter(True, "a")._match((1, 2, 3)),
+    "long trace": lambda m: m.Filter(True, "a")._match((1, 2, 3, 4, 5)),
+    "long trace of an iterator": lambda m: m.DomainFilter(True, 1)._match(iter(range(9))),
     "frames a number": lambda m: m.Traceback(5),
     "empty traceback": lambda m: str(m.Traceback(())),
     "index": lambda m: m.Traceback((("a", 1),))[3],

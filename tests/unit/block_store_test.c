@@ -78,7 +78,7 @@ static bool put(mw_block_store *store, twin_block block)
 
 /* Pools next to each other, in another leaf, above 2^47, and where no directory reaches. */
 static const uintptr_t page_bases[PAGES] = {
-    0x7f1200000000, 0x7f1200004000, 0x7f1200008000, 0x7f1200010000, 0x55550000c000,
+    0x7f1200000000, 0x7f1200004000, 0x7f1200008000,  0x7f1200010000,     0x55550000c000,
     0x555500010000, 0xffff80000000, 0xfffffffffc000, 0xffffffffffffc000, 0x4000,
 };
 
@@ -180,8 +180,7 @@ static void step(mw_block_store *store, store_twin *twin, fake_heap *heap, mw_ra
                                    known != NULL ? known->size_bytes : block.size_bytes));
     } else if (choice < 550) {
         /* Freed here or not known: never another one's label. */
-        CHECK_EQ(mw_block_store_find(store, block.address).label,
-                 known != NULL ? known->label : 0);
+        CHECK_EQ(mw_block_store_find(store, block.address).label, known != NULL ? known->label : 0);
     } else if (twin->count < LIVE) {
         twin_put(twin, block);
         CHECK(put(store, block));

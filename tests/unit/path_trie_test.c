@@ -120,8 +120,7 @@ static uint32_t add_many(mw_path_trie *trie)
 
     for (uint32_t step = 0; step < STEPS; step++) {
         mw_path caller = {mw_random_below(&random, trie->count)}, path;
-        mw_status status =
-            mw_path_trie_child(trie, caller, random_instruction(&random), &path);
+        mw_status status = mw_path_trie_child(trie, caller, random_instruction(&random), &path);
 
         CHECK(status == MW_OK || status == MW_NO_MEMORY);
         refused += status != MW_OK;

@@ -22,9 +22,8 @@ typedef struct site_twin {
 
 static size_t random_size(mw_random *random)
 {
-    static const size_t chosen[] = {0,    1,     16,        511,
-                                    512,  513,   514,       65535,
-                                    65536, 65534, 1u << 30, (size_t)1 << 40};
+    static const size_t chosen[] = {0,   1,     16,    511,   512,      513,
+                                    514, 65535, 65536, 65534, 1u << 30, (size_t)1 << 40};
 
     return chosen[mw_random_below(random, 12)];
 }

@@ -3,18 +3,31 @@
 
     listing.py's neighbours: NAME.py tracemalloc|memwhy.tracemalloc
 """
+import gc
 import importlib
 import json
 import sys
+import tracemalloc as _  # noqa: F401  both modules are loaded, whichever is used
+
+import memwhy.tracemalloc
 
 tracemalloc = importlib.import_module(sys.argv[1])
 
 KEPT = []
+TEXT = json.dumps([{"key": i, "text": "x" * i} for i in range(400)])
+
+
+def keep(thing):
+    """Keeps it, and empties the free lists (a collection does), so that no line is given a
+    block that an earlier line has left there.  What lies in them differs between the
+    modules: a snapshot of the standard one is made of Python objects."""
+    KEPT.append(thing)
+    gc.collect()
 
 
 def start_your_application():
     """Little, so that the first snapshot costs the standard module little."""
-    KEPT.append(bytes(3000))
+    keep(bytes(3000))
 
 
 class Session:
@@ -25,14 +38,21 @@ class Session:
 
 def run_your_application():
     """A dozen lines that keep memory, no two of them the same amount."""
-    KEPT.append(json.loads(json.dumps([{"key": i, "text": "x" * i} for i in range(400)])))
-    KEPT.append([Session(number) for number in range(1300)])
-    KEPT.append([bytes(1000) for _ in range(210)])
-    KEPT.append([bytearray(900) for _ in range(150)])
-    KEPT.append([f"name {i}" for i in range(1500)])
-    KEPT.append({i: str(i) for i in range(700)})
-    KEPT.append([(i, i + 1000) for i in range(900)])
-    KEPT.append([{i} for i in range(160)])
-    KEPT.append("long text " * 2500)
-    KEPT.append([lambda: i for i in range(250)])
-    KEPT.append(list(range(1000, 1550)))
+    gc.collect()
+    keep(json.loads(TEXT))
+    keep([Session(number) for number in range(1300)])
+    keep([bytes(1000) for _ in range(210)])
+    keep([bytearray(900) for _ in range(150)])
+    keep([f"name {i}" for i in range(1500)])
+    keep({i: str(i) for i in range(700)})
+    keep([(i, i + 1000) for i in range(900)])
+    keep([{i} for i in range(160)])
+    keep("long text " * 2500)
+    keep([lambda: i for i in range(250)])
+    keep(list(range(1000, 1550)))
+
+
+# The only collections are those of keep() and this one: when others came would depend on
+# how many objects the tracer makes for a snapshot.
+gc.collect()
+gc.disable()

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+#include "tracer/tracer.h"
+
+#include "testing.h"
+#include "tracer_model.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SEEDS = 6, STEPS = 4000 };
+
+TEST(tracer, agrees_with_an_array_of_blocks)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mw_failing_alloc failing = mw_failing_alloc_never();
+        mw_random random = mw_random_of(seed);
+        mw_tracer tracer = new_tracer();
+        tracer_twin twin = {0};
+
+        CHECK_OK(mw_tracer_start(&tracer, &failing.base, FRAME_LIMIT));
+        for (uint32_t i = 1; i <= STEPS; i++) {
+            step(&tracer, &twin, &random);
+            if (i % 500 == 0)
+                check_agrees(&tracer, &twin);
+        }
+        CHECK_OK(mw_tracer_clear(&tracer));
+        twin = (tracer_twin){0};
+        check_agrees(&tracer, &twin);
+        for (uint32_t i = 0; i < 500; i++)
+            step(&tracer, &twin, &random);
+        check_agrees(&tracer, &twin);
+        mw_tracer_done(&tracer);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+}
+
+/* ── single cases ────────────────────────────────────────────────────────────────── */
+
+static mw_site site_of(mw_tracer *tracer, uint32_t calls, size_t size_bytes)
+{
+    mw_site site;
+
+    CHECK_OK(fake_site(tracer, (fake_stack){calls, 1}, size_bytes, &site));
+    return site;
+}
+
+TEST(tracer, counts_a_block_once_that_replaces_one_whose_free_nobody_saw)
+{
+    static const size_t sizes[] = {30, 5000, 40, 600, 30, 16, 511, 30};
+    mw_tracer tracer = new_tracer();
+    mw_guard guard = mw_guard_enter();
+    const uintptr_t addresses[] = {0x7f1200000030, 0x7f1200000040, 0x7f1200000030 + 40};
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    for (size_t round = 0; round < 8 * 3; round++) {
+        for (size_t i = 0; i < 3; i++) {
+            size_t size = sizes[(round + i * (round / 8)) % 8];
+
+            mw_tracer_remember(&tracer, guard, addresses[i], size, site_of(&tracer, 1, size));
+            CHECK(mw_tracer_is_consistent(&tracer));
+        }
+        CHECK_EQ(tracer.live_bytes, sizes[round % 8] + sizes[(round + round / 8) % 8] +
+                                        sizes[(round + 2 * (round / 8)) % 8]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        taken_block taken;
+
+        forget(&tracer, guard, addresses[i], &taken);
+        CHECK(taken.main.site.index != 0);
+    }
+    CHECK_EQ(tracer.live_bytes, 0);
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
+TEST(tracer, does_not_take_older_blocks_for_known_ones)
+{
+    mw_tracer tracer = new_tracer();
+    mw_guard guard = mw_guard_enter();
+    taken_block taken;
+    size_t size_bytes;
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    mw_tracer_remember(&tracer, guard, 0x7f1200000030, 16, site_of(&tracer, 1, 16));
+    forget(&tracer, guard, 0x7f1200000040, &taken);
+    CHECK_EQ(taken.main.site.index, 0);
+    CHECK_EQ(taken.raw.address, 0);
+    CHECK(!mw_tracer_may_know(&tracer, 0x7f1200000040));
+    CHECK(!mw_tracer_knows(&tracer, 0x7f1200000040, &size_bytes));
+    mw_tracer_move(&tracer, guard, 0x7f1200000040, site_of(&tracer, 2, 16));
+    restore(&tracer, guard, 0x7f1200000040, &taken);
+    CHECK_EQ(tracer.live_bytes, 16);
+    CHECK(mw_tracer_is_consistent(&tracer));
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
+/* Watched blocks: known or older, small or large, moved, freed and replaced. */
+TEST(tracer, unbinds_the_code_of_a_watched_block_when_it_goes)
+{
+    const uintptr_t addresses[] = {0x7f1200000030, 0x7f1200000050, 0x7f1200004000, 0x555500000010};
+    mw_tracer tracer = new_tracer();
+    mw_guard guard = mw_guard_enter();
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    for (uint32_t round = 0; round < 16; round++) {
+        size_t sizes[] = {32, 32, 700, 700};
+        uintptr_t address = addresses[round % 4];
+        size_t size = sizes[round % 4];
+        uint64_t deaths = tracer.code_deaths;
+        taken_block taken;
+        mw_code code;
+
+        if (round & 4)
+            mw_tracer_remember(&tracer, guard, address, size, site_of(&tracer, 1, size));
+        CHECK_OK(fake_code(&tracer.codes, 0, &code));
+        CHECK(mw_block_store_watch(&tracer.blocks, address, size));
+        CHECK_OK(mw_code_table_bind(&tracer.codes, address, address + 0xc0, code));
+        mw_tracer_move(&tracer, guard, address, site_of(&tracer, 2, size));
+        CHECK(mw_tracer_is_consistent(&tracer));
+        if (round & 8)
+            mw_tracer_remember(&tracer, guard, address, size, site_of(&tracer, 1, size));
+        else
+            forget(&tracer, guard, address, &taken);
+        CHECK_EQ(tracer.code_deaths, deaths + 1);
+        CHECK_EQ(mw_code_table_bound(&tracer.codes, address).index, 0);
+        forget(&tracer, guard, address, &taken);
+        CHECK_EQ(tracer.live_bytes, 0);
+        CHECK(mw_tracer_is_consistent(&tracer));
+    }
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
+/* More deaths than the cache has generations: an old entry never comes alive again. */
+TEST(tracer, site_cache_finds_nothing_from_before_a_code_death)
+{
+    enum { DEATHS = 3 * MW_SITE_CACHE_GENERATIONS + 5 };
+    mw_tracer tracer = new_tracer();
+    mw_site_cache *cache = &tracer.cache;
+    mw_guard guard = mw_guard_enter();
+    const mw_path caller = {7};
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    for (uint32_t death = 0; death < DEATHS; death++) {
+        for (uint32_t i = 0; i <= death; i++) /* an address for each generation */
+            CHECK_EQ(mw_site_cache_find(
+                         cache, mw_site_cache_key(cache, 0x7f0000000000 + i * 64, 16), caller)
+                         .index,
+                     0);
+        mw_site_cache_put(cache, mw_site_cache_key(cache, 0x7f0000000000 + death * 64, 16), caller,
+                          (mw_site){death + 1});
+        CHECK_EQ(mw_site_cache_find(
+                     cache, mw_site_cache_key(cache, 0x7f0000000000 + death * 64, 16), caller)
+                     .index,
+                 death + 1);
+        CHECK_EQ(mw_site_cache_find(cache, mw_site_cache_key(cache, 0, 0), (mw_path){0}).index, 0);
+        mw_tracer_forget_code(&tracer, guard, 0x1234);
+    }
+    CHECK_EQ(tracer.code_deaths, DEATHS);
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
+TEST(tracer, site_cache_keeps_two_that_share_a_slot)
+{
+    mw_tracer tracer = new_tracer();
+    mw_site_cache *cache = &tracer.cache;
+    const mw_path caller = {7};
+    uint64_t first, second;
+    uint32_t slot;
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    first = mw_site_cache_key(cache, 0x7f0000000000, 16);
+    slot = mw_site_cache_slot(first, caller);
+    for (second = first + 2; mw_site_cache_slot(second, caller) != slot; second += 2)
+        ;
+    mw_site_cache_put(cache, first, caller, (mw_site){1});
+    mw_site_cache_put(cache, second, caller, (mw_site){2});
+    CHECK_EQ(mw_site_cache_find(cache, first, caller).index, 1);
+    CHECK_EQ(mw_site_cache_find(cache, second, caller).index, 2);
+    CHECK_EQ(mw_site_cache_find(cache, second, (mw_path){8}).index, 0);
+    mw_tracer_done(&tracer);
+}
+
+TEST(tracer, tells_254_threads_apart_and_joins_the_others)
+{
+    mw_tracer tracer = new_tracer();
+    mw_guard guard = mw_guard_enter();
+    mw_snapshot *snapshot = NULL;
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    for (uint32_t i = 1; i <= 300; i++) {
+        mw_thread thread = mw_threads_number(&tracer.threads, 1000 + i, i);
+        mw_site site;
+
+        CHECK_EQ(thread.index, i < MW_THREAD_OTHERS ? i : MW_THREAD_OTHERS);
+        CHECK_EQ(mw_threads_number(&tracer.threads, 1000 + i, i).index, thread.index);
+        CHECK_OK(fake_site(&tracer, (fake_stack){1, thread.index}, 600, &site));
+        mw_tracer_remember(&tracer, guard, 0x7f1200000010 + i * 1024, 600, site);
+    }
+    CHECK_OK(mw_tracer_snapshot(&tracer, guard, mw_alloc_system(), &snapshot));
+    CHECK_EQ(mw_snapshot_site_count(snapshot), MW_THREAD_OTHERS);
+    CHECK_STR_EQ(mw_snapshot_thread_name(snapshot, (mw_thread){254}), "thread 254");
+    CHECK_STR_EQ(mw_snapshot_thread_name(snapshot, (mw_thread){255}), "other threads");
+    for (uint32_t i = 1; i <= MW_THREAD_OTHERS; i++) {
+        mw_site_row row = mw_snapshot_site(snapshot, (mw_site){i});
+
+        CHECK_EQ(row.live_blocks, row.thread.index < MW_THREAD_OTHERS ? 1 : 300 - 254);
+    }
+    mw_snapshot_release(snapshot);
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
+TEST(tracer, takes_a_snapshot_of_a_stack_of_any_depth)
+{
+    enum { DEEP = 100000 };
+    mw_tracer tracer = new_tracer();
+    mw_guard guard = mw_guard_enter();
+    mw_path path = {0};
+    mw_snapshot *snapshot = NULL;
+    mw_site site;
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), MW_FRAME_LIMIT_MAXIMUM));
+    for (uint32_t depth = 1; depth <= DEEP; depth++) {
+        CHECK_OK(fake_call(&tracer.codes, &tracer.paths, depth % CALLS, &path));
+        if (depth % 10000 != 0)
+            continue;
+        CHECK_OK(mw_site_table_intern(&tracer.sites, path, 0, 8, &site));
+        mw_tracer_remember(&tracer, guard, 0x7f1200000030 + depth * 16, 8, site);
+    }
+    CHECK_OK(mw_tracer_snapshot(&tracer, guard, mw_alloc_system(), &snapshot));
+    CHECK_EQ(mw_snapshot_block_count(snapshot), DEEP / 10000);
+    for (uint32_t i = 1; i <= DEEP / 10000; i++) {
+        mw_site_row row = mw_snapshot_site(snapshot, (mw_site){i});
+        uint32_t total = mw_snapshot_traceback(snapshot, row.traceback).total_frames;
+
+        CHECK_EQ(mw_snapshot_path_depth(snapshot, row.path), i * 10000);
+        CHECK_EQ(total, i * 10000 < MW_FRAME_LIMIT_MAXIMUM ? i * 10000 : MW_FRAME_LIMIT_MAXIMUM);
+    }
+    mw_snapshot_release(snapshot);
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
+/* ── life ────────────────────────────────────────────────────────────────────────── */
+
+/* Pages of address space, and of memory. */
+static void process_pages(long *ret_size, long *ret_resident)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    assert_non_null(file);
+    CHECK_EQ(fscanf(file, "%ld %ld", ret_size, ret_resident), 2);
+    CHECK_EQ(fclose(file), 0);
+}
+
+TEST(tracer, takes_no_more_memory_however_often_it_starts_and_stops)
+{
+    enum { CYCLES = 2000, SETTLED = 200, SLACK = 64 };
+    mw_tracer tracer = new_tracer();
+    long size, resident, last_size, last_resident;
+
+    for (uint32_t cycle = 0; cycle < CYCLES; cycle++) {
+        mw_random random = mw_random_of(cycle % 5);
+        tracer_twin twin = {0};
+
+        CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), FRAME_LIMIT));
+        for (uint32_t i = 0; i < 100; i++)
+            step(&tracer, &twin, &random);
+        CHECK_EQ(mw_tracer_live_bytes(&tracer), twin.live_bytes);
+        if (cycle % 3 == 0)
+            CHECK_OK(mw_tracer_clear(&tracer));
+        mw_tracer_stop(&tracer);
+        CHECK_EQ(mw_tracer_live_bytes(&tracer), 0);
+        if (cycle == SETTLED)
+            process_pages(&size, &resident);
+    }
+    process_pages(&last_size, &last_resident);
+    CHECK(last_size - size <= SLACK);
+    CHECK(last_resident - resident <= SLACK);
+    mw_tracer_done(&tracer);
+}
+
+/* All that the tracer does, with losses. */
+static mw_status live_a_while(mw_tracer *tracer, tracer_twin *twin, mw_alloc *alloc)
+{
+    mw_random random = mw_random_of(5);
+    mw_guard guard;
+    mw_snapshot *snapshot = NULL;
+    mw_status status;
+
+    for (uint32_t i = 0; i < 600; i++)
+        step(tracer, twin, &random);
+    check_agrees(tracer, twin);
+    guard = mw_guard_enter();
+    status = mw_tracer_snapshot(tracer, guard, alloc, &snapshot);
+    mw_snapshot_release(snapshot);
+    for (uint32_t place = 0; place < PLACES && status == MW_OK; place += 50) {
+        snapshot = NULL;
+        status = mw_tracer_snapshot_block(tracer, guard, address_of(place), alloc, &snapshot);
+        mw_snapshot_release(snapshot);
+        status = status == MW_BAD_INPUT ? MW_OK : status;
+    }
+    mw_guard_leave(guard);
+    CHECK(mw_tracer_is_consistent(tracer));
+    return status;
+}
+
+TEST(tracer, returns_every_byte_whichever_allocation_fails)
+{
+    mw_status status = MW_NO_MEMORY;
+
+    for (size_t nth = 0; status != MW_OK; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+        mw_tracer tracer = new_tracer();
+        tracer_twin twin = {0};
+
+        status = mw_tracer_start(&tracer, &failing.base, FRAME_LIMIT);
+        CHECK_EQ(tracer.is_active, status == MW_OK);
+        CHECK(mw_tracer_is_consistent(&tracer));
+        if (status == MW_OK)
+            status = live_a_while(&tracer, &twin, &failing.base);
+        CHECK(status == MW_OK || status == MW_NO_MEMORY);
+        failing.nth = SIZE_MAX; /* and now there is memory again */
+        if (tracer.is_active)
+            CHECK_OK(mw_tracer_clear(&tracer));
+        else
+            CHECK_OK(mw_tracer_start(&tracer, &failing.base, FRAME_LIMIT));
+        twin = (tracer_twin){0};
+        CHECK_OK(live_a_while(&tracer, &twin, &failing.base));
+        CHECK_EQ(twin.lost_blocks, 0);
+        mw_tracer_done(&tracer);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+}
+
+/* Each refusal of a clear ends the recording, and a later start works. */
+TEST(tracer, is_off_after_a_clear_that_was_refused)
+{
+    mw_status status = MW_NO_MEMORY;
+
+    for (size_t more = 0; status != MW_OK; more++) {
+        mw_failing_alloc failing = mw_failing_alloc_never();
+        mw_tracer tracer = new_tracer();
+        tracer_twin twin = {0};
+        mw_random random = mw_random_of(1);
+
+        CHECK_OK(mw_tracer_start(&tracer, &failing.base, FRAME_LIMIT));
+        for (uint32_t i = 0; i < 100; i++)
+            step(&tracer, &twin, &random);
+        failing.nth = failing.requests + more;
+        status = mw_tracer_clear(&tracer);
+        CHECK(status == MW_OK || status == MW_NO_MEMORY);
+        CHECK_EQ(tracer.is_active, status == MW_OK);
+        CHECK_EQ(mw_tracer_live_bytes(&tracer), 0);
+        CHECK(mw_tracer_is_consistent(&tracer));
+        mw_tracer_done(&tracer);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+}
+
+/* ── threads and processes ───────────────────────────────────────────────────────── */
+
+typedef struct stranger {
+    mw_tracer *tracer;
+    _Atomic bool may_stop;
+    uint32_t number;
+    uint64_t live_bytes; /* at its end */
+} stranger;
+
+/* A thread without the GIL: 64 addresses of its own, and stacks that it interns. */
+static void *stranger_run(void *argument)
+{
+    stranger *self = argument;
+    mw_random random = mw_random_of(self->number);
+    mw_raw_lane *lane = &self->tracer->raw;
+    size_t sizes[64] = {0};
+
+    for (uint32_t round = 0; round < 3000 || !self->may_stop; round++) {
+        mw_guard guard = mw_guard_enter();
+        uint32_t i = mw_random_below(&random, 64);
+        uintptr_t address = ((uintptr_t)self->number + 1) << 40 | (i + 1) * 48;
+        fake_stack stack = random_stack(&random);
+        mw_path path;
+
+        stack.thread = 0;
+        mw_raw_lane_lock(lane);
+        if (sizes[i] != 0) {
+            (void)mw_raw_lane_forget(lane, guard, address, NULL);
+            self->live_bytes -= sizes[i];
+            sizes[i] = 0;
+        } else if (fake_path(&lane->codes, &lane->paths, stack, &path) == MW_OK) {
+            sizes[i] = 1 + mw_random_below(&random, 1000);
+            self->live_bytes += sizes[i];
+            mw_raw_lane_remember(lane, guard, address, sizes[i], path, self->tracer->live_bytes);
+        }
+        mw_raw_lane_unlock(lane);
+        mw_guard_leave(guard);
+    }
+    return NULL;
+}
+
+static void start_strangers(mw_tracer *tracer, stranger *strangers, pthread_t *threads,
+                            uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        strangers[i] = (stranger){.tracer = tracer, .number = i};
+        CHECK_EQ(pthread_create(&threads[i], NULL, stranger_run, &strangers[i]), 0);
+    }
+}
+
+static uint64_t stop_strangers(stranger *strangers, pthread_t *threads, uint32_t count)
+{
+    uint64_t live_bytes = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        strangers[i].may_stop = true;
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+        live_bytes += strangers[i].live_bytes;
+    }
+    return live_bytes;
+}
+
+TEST(tracer, records_threads_without_the_gil_beside_the_main_lane)
+{
+    enum { STRANGERS = 4 };
+    mw_tracer tracer = new_tracer();
+    stranger strangers[STRANGERS];
+    pthread_t threads[STRANGERS];
+    mw_random random = mw_random_of(1);
+    tracer_twin twin = {0};
+    mw_guard guard;
+    mw_snapshot *snapshot = NULL;
+    uint64_t live_bytes;
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), FRAME_LIMIT));
+    start_strangers(&tracer, strangers, threads, STRANGERS);
+    for (uint32_t i = 0; i < 2000; i++) {
+        step(&tracer, &twin, &random);
+        if (i % 500 != 0)
+            continue;
+        guard = mw_guard_enter();
+        CHECK_OK(mw_tracer_snapshot(&tracer, guard, mw_alloc_system(), &snapshot));
+        CHECK(mw_snapshot_is_consistent(snapshot));
+        mw_snapshot_release(snapshot);
+        mw_guard_leave(guard);
+        CHECK(mw_tracer_overhead(&tracer).raw != 0);
+        CHECK(mw_tracer_peak_bytes(&tracer) != 0);
+    }
+    live_bytes = stop_strangers(strangers, threads, STRANGERS);
+    CHECK_EQ(mw_tracer_live_bytes(&tracer), twin.live_bytes + live_bytes);
+    CHECK(mw_tracer_is_consistent(&tracer));
+    mw_tracer_done(&tracer);
+}
+
+/* In the child: the lane works, holds what the parent had, and can be started anew. */
+static int child_status(mw_tracer *tracer)
+{
+    mw_guard guard = mw_guard_enter();
+    uint64_t before = mw_tracer_live_bytes(tracer);
+
+    (void)alarm(20); /* a lock that nobody will release */
+    mw_raw_lane_lock(&tracer->raw);
+    mw_raw_lane_remember(&tracer->raw, guard, 0x10, 100, (mw_path){0}, 0);
+    mw_raw_lane_unlock(&tracer->raw);
+    if (mw_tracer_live_bytes(tracer) != before + 100 || !mw_tracer_is_consistent(tracer))
+        return 1;
+    if (mw_tracer_clear(tracer) != MW_OK || mw_tracer_live_bytes(tracer) != 0)
+        return 2;
+    mw_guard_leave(guard);
+    return 0;
+}
+
+TEST(tracer, goes_on_in_a_child_that_was_forked_while_others_held_the_lock)
+{
+    enum { STRANGERS = 2, FORKS = 20 };
+    mw_tracer tracer = new_tracer();
+    stranger strangers[STRANGERS];
+    pthread_t threads[STRANGERS];
+    uint64_t live_bytes;
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), FRAME_LIMIT));
+    start_strangers(&tracer, strangers, threads, STRANGERS);
+    for (int i = 0; i < FORKS; i++) {
+        int status;
+        pid_t child;
+
+        mw_tracer_before_fork(&tracer);
+        child = fork();
+        mw_tracer_after_fork(&tracer);
+        if (child == 0)
+            _exit(child_status(&tracer));
+        CHECK(child > 0);
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(WEXITSTATUS(status), 0);
+    }
+    live_bytes = stop_strangers(strangers, threads, STRANGERS);
+    CHECK_EQ(mw_tracer_live_bytes(&tracer), live_bytes);
+    CHECK(mw_tracer_is_consistent(&tracer));
+    mw_tracer_done(&tracer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(tracer, agrees_with_an_array_of_blocks),
+        CASE(tracer, counts_a_block_once_that_replaces_one_whose_free_nobody_saw),
+        CASE(tracer, does_not_take_older_blocks_for_known_ones),
+        CASE(tracer, unbinds_the_code_of_a_watched_block_when_it_goes),
+        CASE(tracer, site_cache_finds_nothing_from_before_a_code_death),
+        CASE(tracer, site_cache_keeps_two_that_share_a_slot),
+        CASE(tracer, tells_254_threads_apart_and_joins_the_others),
+        CASE(tracer, takes_a_snapshot_of_a_stack_of_any_depth),
+        CASE(tracer, takes_no_more_memory_however_often_it_starts_and_stops),
+        CASE(tracer, returns_every_byte_whichever_allocation_fails),
+        CASE(tracer, is_off_after_a_clear_that_was_refused),
+        CASE(tracer, records_threads_without_the_gil_beside_the_main_lane),
+        CASE(tracer, goes_on_in_a_child_that_was_forked_while_others_held_the_lock),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
