@@ -312,8 +312,7 @@ bool mw_code_table_is_consistent(const mw_code_table *table)
 
 size_t mw_code_table_memory_bytes(const mw_code_table *table)
 {
-    return mw_string_pool_memory_bytes(&table->strings) +
-           table->code_count * sizeof *table->codes +
+    return mw_string_pool_memory_bytes(&table->strings) + table->code_count * sizeof *table->codes +
            table->instruction_count * sizeof *table->instructions +
            table->code_index.capacity * sizeof *table->code_index.slots +
            table->instruction_index.capacity * sizeof *table->instruction_index.slots +
