@@ -10,6 +10,12 @@ mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_fram
     mw_site site = {0};
     mw_status status = MW_OK;
 
+    /* A mark can only be this wrong in a stack that was out of sight (a greenlet's) while
+     * the sessions came round. */
+    if (__builtin_expect(caller.index >= tracer->paths.count, 0)) {
+        mw_stack_walk_disable_marks();
+        path = caller = (mw_path){0};
+    }
     if (frame != NULL)
         status = mw_stack_walk_step(tracer, caller, frame, &path);
     if (status == MW_OK)

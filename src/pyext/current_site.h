@@ -30,7 +30,7 @@ mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_fram
 static inline mw_site mw_current_site(mw_tracer *tracer, const PyThreadState *thread,
                                       size_t size_bytes)
 {
-    const mw_py_frame *frame = mw_frames_innermost(thread);
+    mw_py_frame *frame = mw_frames_innermost(thread);
     uint32_t size_class =
         size_bytes <= MW_SITE_SIZE_FIXED ? (uint32_t)size_bytes : MW_SITE_CACHE_VARIABLE;
     mw_path caller;

@@ -14,8 +14,8 @@
  *   PyThreadState *mw_frames_thread_of_gil(void)
  *       The thread state that is attached to the calling thread, or (3.11) to whoever
  *       holds the GIL; NULL when there is none.
- *   const mw_py_frame *mw_frames_innermost(const PyThreadState *thread)
- *   const mw_py_frame *mw_frames_caller(const mw_py_frame *frame)       NULL at the end
+ *   mw_py_frame *mw_frames_innermost(const PyThreadState *thread)
+ *   mw_py_frame *mw_frames_caller(const mw_py_frame *frame)             NULL at the end
  *   uintptr_t mw_frames_address(const mw_py_frame *frame)
  *       The instruction that runs; unique among live code objects.
  *   PyCodeObject *mw_frames_code(const mw_py_frame *frame)
@@ -23,13 +23,29 @@
  *   PyObject *mw_frames_globals(const mw_py_frame *frame)
  *       Borrowed; NULL where the frame has none.
  *   bool mw_frames_is_generator(const mw_py_frame *frame)
+ *
+ * and, for frame_marks.h, which says what a mark is and why it may be trusted:
+ *
+ *   bool mw_frames_can_carry(const mw_py_frame *frame)
+ *       Whether a mark may be written into this frame now.
+ *   uint64_t mw_frames_read_mark(const mw_py_frame *frame)
+ *       What stands in the place of the mark, with something else than a mark there too.
+ *   void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
+ *   uint64_t mw_frames_make_mark(uint32_t session, mw_path caller)
+ *       Sessions go from MW_FRAMES_MARK_FIRST to MW_FRAMES_MARK_LAST; a mark of session
+ *       MW_FRAMES_MARK_NEVER is never written, so nothing belongs to it.
+ *   bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, mw_path *ret_caller)
  */
 #pragma once
 
 #include <Python.h>
 
+#include "core/path_trie.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef Py_GIL_DISABLED
 #error "memwhy does not support free-threaded builds of CPython yet"

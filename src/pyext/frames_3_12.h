@@ -11,12 +11,12 @@ static inline PyThreadState *mw_frames_thread_of_gil(void)
     return _PyThreadState_UncheckedGet();
 }
 
-static inline const mw_py_frame *mw_frames_innermost(const PyThreadState *thread)
+static inline mw_py_frame *mw_frames_innermost(const PyThreadState *thread)
 {
     return thread->cframe->current_frame;
 }
 
-static inline const mw_py_frame *mw_frames_caller(const mw_py_frame *frame)
+static inline mw_py_frame *mw_frames_caller(const mw_py_frame *frame)
 {
     return frame->previous;
 }
@@ -40,3 +40,5 @@ static inline bool mw_frames_is_generator(const mw_py_frame *frame)
 {
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
+
+#include "pyext/frame_marks_stacktop.h"

@@ -7,7 +7,7 @@
 enum { DEPTH_MAXIMUM = 1 << 24 };
 
 typedef struct remembered_frame {
-    const mw_py_frame *frame;
+    mw_py_frame *frame;
     uintptr_t address; /* of the instruction that it ran        */
     mw_path path;      /* up to and including this frame        */
 } remembered_frame;
@@ -22,12 +22,22 @@ static struct {
     remembered_frame *frames; /* outermost first       */
     uint32_t depth;
     uint32_t capacity;
-    const mw_py_frame **fresh;
+    mw_py_frame **fresh;
     uint32_t fresh_count;
     uint32_t fresh_capacity;
 } stack;
 
-void mw_stack_walk_reset(void)
+enum {
+    LOOKS_PER_CHECK = 4096,
+    EAGER_CHECKS = 512, /* the first looks of a process are all compared */
+};
+
+mw_stack_marks mw_the_stack_marks = {
+    .session = MW_FRAMES_MARK_NEVER,
+    .looks_per_check = LOOKS_PER_CHECK,
+};
+
+static void reset(void)
 {
     stack.thread = NULL;
     stack.depth = 0;
@@ -40,7 +50,7 @@ size_t mw_stack_walk_memory_bytes(void)
 
 /* ── growing ─────────────────────────────────────────────────────────────────────── */
 
-static mw_status push_fresh(const mw_py_frame *frame)
+static mw_status push_fresh(mw_py_frame *frame)
 {
     mw_status status = mw_alloc_grow(mw_alloc_pages(), &stack.fresh, stack.fresh_count,
                                      &stack.fresh_capacity, sizeof *stack.fresh, DEPTH_MAXIMUM);
@@ -50,7 +60,7 @@ static mw_status push_fresh(const mw_py_frame *frame)
     return status;
 }
 
-static mw_status push_remembered(const mw_py_frame *frame, mw_path path)
+static mw_status push_remembered(mw_py_frame *frame, mw_path path)
 {
     mw_status status = mw_alloc_grow(mw_alloc_pages(), &stack.frames, stack.depth, &stack.capacity,
                                      sizeof *stack.frames, DEPTH_MAXIMUM);
@@ -109,7 +119,7 @@ static int64_t compare_outward(int64_t start, int64_t *ret_changed)
 
 /* Collects into `fresh` what is not remembered of the chain from [frame] outward, and cuts
  * the remembered stack down to what still holds. */
-static mw_status collect(const mw_py_frame *frame)
+static mw_status collect(mw_py_frame *frame)
 {
     int64_t top = (int64_t)stack.depth - 1;
     mw_status status = MW_OK;
@@ -163,7 +173,7 @@ static mw_status intern_fresh(mw_tracer *tracer)
     mw_path path = innermost_remembered();
 
     while (stack.fresh_count > 0) {
-        const mw_py_frame *frame = stack.fresh[--stack.fresh_count];
+        mw_py_frame *frame = stack.fresh[--stack.fresh_count];
         mw_status status = mw_stack_walk_step(tracer, path, frame, &path);
 
         if (status == MW_OK)
@@ -180,7 +190,7 @@ static mw_status switch_thread(mw_tracer *tracer, const PyThreadState *thread)
     mw_instruction root = {number.index | MW_INSTRUCTION_THREAD};
     mw_status status;
 
-    mw_stack_walk_reset();
+    reset();
     status = mw_path_trie_child(&tracer->paths, (mw_path){0}, root, &stack.root);
     if (status != MW_OK)
         return status;
@@ -189,39 +199,178 @@ static mw_status switch_thread(mw_tracer *tracer, const PyThreadState *thread)
     return MW_OK;
 }
 
-mw_status mw_stack_walk_caller(mw_tracer *tracer, const PyThreadState *thread,
-                               const mw_py_frame *frame, mw_path *ret_path)
+static mw_status know_thread(mw_tracer *tracer, const PyThreadState *thread)
 {
-    mw_status status;
+    if (__builtin_expect(stack.thread == thread && stack.thread_id == thread->id, 1))
+        return MW_OK;
+    return switch_thread(tracer, thread);
+}
 
-    if (__builtin_expect(stack.thread != thread || stack.thread_id != thread->id, 0)) {
-        status = switch_thread(tracer, thread);
-        if (status != MW_OK)
-            return status;
-    }
+/* The path of the chain from [frame] outward, by the checked walk. */
+static mw_status walk_checked(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
+                              mw_path *ret_path)
+{
+    mw_status status = know_thread(tracer, thread);
+
+    if (status != MW_OK)
+        return status;
     if (__builtin_expect(stack.code_deaths != tracer->code_deaths, 0)) {
         stack.depth = 0;
         stack.code_deaths = tracer->code_deaths;
     }
-    status = collect(frame != NULL ? mw_frames_caller(frame) : NULL);
+    status = collect(frame);
     if (status == MW_OK && stack.fresh_count != 0)
         status = intern_fresh(tracer);
     if (status != MW_OK) {
-        mw_stack_walk_reset();
+        reset();
         return status;
     }
     *ret_path = innermost_remembered();
     return MW_OK;
 }
 
+/* ── with marks ──────────────────────────────────────────────────────────────────── */
+
+static bool read_mark(const mw_py_frame *frame, mw_path *ret_caller)
+{
+    return mw_frames_mark_belongs(mw_frames_read_mark(frame), mw_the_stack_marks.session,
+                                  ret_caller);
+}
+
+static void write_mark(mw_py_frame *frame, mw_path caller)
+{
+    if (mw_stack_walk_has_marks() && mw_frames_can_carry(frame))
+        mw_frames_write_mark(frame, mw_frames_make_mark(mw_the_stack_marks.session, caller));
+}
+
+/* Collects into `fresh` the chain from [frame] outward up to and including the first
+ * marked frame, and answers with the path of that frame's caller; the thread's root if no
+ * frame is marked. */
+static mw_status collect_unmarked(mw_tracer *tracer, const PyThreadState *thread,
+                                  mw_py_frame *frame, mw_path *ret_path)
+{
+    mw_status status = MW_OK;
+
+    stack.fresh_count = 0;
+    for (; frame != NULL && status == MW_OK; frame = mw_frames_caller(frame)) {
+        status = push_fresh(frame);
+        if (read_mark(frame, ret_path))
+            return status;
+    }
+    if (status == MW_OK)
+        status = know_thread(tracer, thread);
+    *ret_path = stack.root;
+    return status;
+}
+
+/* The path of the chain from [frame] outward where marks survive calls: on the way back
+ * inward every frame that can gets its mark, so the next walk is short. */
+static mw_status walk_marked(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
+                             mw_path *ret_path)
+{
+    mw_status status = collect_unmarked(tracer, thread, frame, ret_path);
+
+    while (status == MW_OK && stack.fresh_count > 0) {
+        mw_py_frame *fresh = stack.fresh[--stack.fresh_count];
+
+        write_mark(fresh, *ret_path);
+        status = mw_stack_walk_step(tracer, *ret_path, fresh, ret_path);
+    }
+    return status;
+}
+
+static void plan_next_check(void)
+{
+    mw_stack_marks *marks = &mw_the_stack_marks;
+
+    marks->until_check = marks->checks < EAGER_CHECKS ? 1 : marks->looks_per_check;
+}
+
+/* Compares what a mark says with a checked walk that remembers nothing. */
+static mw_status check_mark(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
+                            mw_path marked, mw_path *ret_path)
+{
+    mw_status status;
+
+    mw_the_stack_marks.checks++;
+    plan_next_check();
+    reset();
+    status = walk_checked(tracer, thread, mw_frames_caller(frame), ret_path);
+    if (status == MW_OK && ret_path->index != marked.index) {
+        mw_the_stack_marks.mismatches++;
+        mw_stack_walk_disable_marks();
+    }
+    return status;
+}
+
+mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *thread,
+                                      mw_py_frame *frame, mw_path *ret_path)
+{
+    mw_py_frame *caller = frame != NULL ? mw_frames_caller(frame) : NULL;
+    mw_path marked;
+    mw_status status;
+
+    if (frame != NULL && read_mark(frame, &marked))
+        return check_mark(tracer, thread, frame, marked, ret_path);
+    if (MW_FRAMES_MARK_SURVIVES_CALLS && mw_stack_walk_has_marks())
+        status = walk_marked(tracer, thread, caller, ret_path);
+    else
+        status = walk_checked(tracer, thread, caller, ret_path);
+    if (status == MW_OK && frame != NULL)
+        write_mark(frame, *ret_path);
+    return status;
+}
+
 mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path *ret_path)
 {
-    const mw_py_frame *frame = mw_frames_innermost(thread);
+    mw_py_frame *frame = mw_frames_innermost(thread);
     mw_status status = mw_stack_walk_caller(tracer, thread, frame, ret_path);
 
     if (status != MW_OK || frame == NULL)
         return status;
     return mw_stack_walk_step(tracer, *ret_path, frame, ret_path);
+}
+
+/* ── sessions ────────────────────────────────────────────────────────────────────── */
+
+/* Set once marks have been found out, or switched off by hand. */
+static bool marks_are_disabled;
+
+void mw_stack_walk_begin(void)
+{
+    static uint32_t last_session = MW_FRAMES_MARK_FIRST - 1;
+
+    reset();
+    last_session = last_session < MW_FRAMES_MARK_LAST ? last_session + 1 : MW_FRAMES_MARK_FIRST;
+    plan_next_check();
+    if (!marks_are_disabled)
+        mw_the_stack_marks.session = last_session;
+}
+
+void mw_stack_walk_end(void)
+{
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Main());
+    mw_path ignored;
+
+    for (; thread != NULL; thread = PyThreadState_Next(thread))
+        for (mw_py_frame *frame = mw_frames_innermost(thread); frame != NULL;
+             frame = mw_frames_caller(frame))
+            if (read_mark(frame, &ignored))
+                mw_frames_write_mark(frame, mw_frames_no_mark());
+    mw_the_stack_marks.session = MW_FRAMES_MARK_NEVER;
+    reset();
+}
+
+void mw_stack_walk_disable_marks(void)
+{
+    marks_are_disabled = true;
+    mw_the_stack_marks.session = MW_FRAMES_MARK_NEVER;
+}
+
+void mw_stack_walk_check_every(uint32_t looks)
+{
+    mw_the_stack_marks.looks_per_check = looks;
+    plan_next_check();
 }
 
 /* ── without the GIL ─────────────────────────────────────────────────────────────── */

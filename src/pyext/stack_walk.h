@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * The calling thread's stack → a call path: the checked walk.
+ * The calling thread's stack → a call path, in two ways.
+ *
+ * The mark.  Once the path of a frame's caller is known, its number is left in the frame
+ * itself, in a place that the interpreter overwrites whenever the frame's activation ends
+ * or its callers may have moved on (frame_marks_*.h says where, and why that is so).  The
+ * next allocation under the same frame finds it: exact, in one load, however deep the
+ * stack.  Marks of earlier sessions (start to stop) are told apart by a session number
+ * and wiped from every living stack at stop.  The first 512 looks of a process, and then
+ * one in 4096, are compared with a checked walk; should the two ever differ, marks are
+ * switched off for good.
+ *
+ * The checked walk, where there is no mark.
  *
  * The walk remembers the frames of the last stack it saw, outermost first, each with the
  * instruction it ran and the path up to it.  The next walk goes outward from the caller
@@ -19,10 +30,38 @@
 #include "pyext/frames.h"
 #include "tracer/tracer.h"
 
+typedef struct mw_stack_marks {
+    uint32_t session;         /* MW_FRAMES_MARK_NEVER while marks are off                */
+    uint32_t until_check;     /* looks until one is compared with a checked walk         */
+    uint32_t looks_per_check; /* 4096, but in tests                                      */
+    uint64_t checks;          /* comparisons since the process began                     */
+    uint64_t mismatches;      /* of them; the first switches marks off                   */
+} mw_stack_marks;
+
+extern mw_stack_marks mw_the_stack_marks __attribute__((visibility("hidden")));
+
+static inline bool mw_stack_walk_has_marks(void)
+{
+    return mw_the_stack_marks.session != MW_FRAMES_MARK_NEVER;
+}
+
+/* What mw_stack_walk_caller does when there is no mark, or one is to be compared. */
+mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *thread,
+                                      mw_py_frame *frame, mw_path *ret_path) MW_MUST_CHECK;
+
 /* The path of the caller of [frame], the innermost frame of [thread]; the thread's own
  * root where there is none. */
-mw_status mw_stack_walk_caller(mw_tracer *tracer, const PyThreadState *thread,
-                               const mw_py_frame *frame, mw_path *ret_path) MW_MUST_CHECK;
+static inline mw_status mw_stack_walk_caller(mw_tracer *tracer, const PyThreadState *thread,
+                                             mw_py_frame *frame, mw_path *ret_path)
+{
+    if (__builtin_expect(frame != NULL, 1) &&
+        __builtin_expect(mw_frames_mark_belongs(mw_frames_read_mark(frame),
+                                                mw_the_stack_marks.session, ret_path),
+                         1) &&
+        __builtin_expect(--mw_the_stack_marks.until_check != 0, 1))
+        return MW_OK;
+    return mw_stack_walk_caller_slowly(tracer, thread, frame, ret_path);
+}
 
 /* The path of [frame] called from [caller]. */
 mw_status mw_stack_walk_step(mw_tracer *tracer, mw_path caller, const mw_py_frame *frame,
@@ -36,7 +75,13 @@ mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path 
 mw_status mw_stack_walk_raw(mw_raw_lane *lane, const PyThreadState *thread, mw_path *ret_path)
     MW_MUST_CHECK;
 
-/* Forgets the remembered stack: paths or instructions have lost their meaning. */
-void mw_stack_walk_reset(void);
+/* A session begins: every mark and every remembered frame of former ones is void. */
+void mw_stack_walk_begin(void);
+/* It ends: wipes the marks from the stacks of all threads of this interpreter. */
+void mw_stack_walk_end(void);
+/* Switches marks off until the process ends. */
+void mw_stack_walk_disable_marks(void);
+/* Compares one look in [looks] from now on, at least 1. */
+void mw_stack_walk_check_every(uint32_t looks);
 
 size_t mw_stack_walk_memory_bytes(void);

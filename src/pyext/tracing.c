@@ -37,7 +37,7 @@ static PyObject *start(PyObject *module, PyObject *arguments)
     status = mw_tracer_start(&mw_the_tracer, mw_alloc_pages(), (uint32_t)frame_limit);
     if (status != MW_OK)
         return PyErr_NoMemory();
-    mw_stack_walk_reset();
+    mw_stack_walk_begin();
     mw_allocator_hooks_install();
     mw_reuse_hooks_install();
     Py_RETURN_NONE;
@@ -54,8 +54,8 @@ static PyObject *stop(PyObject *module, PyObject *ignored)
         Py_RETURN_NONE;
     mw_reuse_hooks_remove();
     mw_allocator_hooks_remove();
+    mw_stack_walk_end();
     mw_tracer_stop(&mw_the_tracer);
-    mw_stack_walk_reset();
     Py_RETURN_NONE;
 }
 
@@ -76,7 +76,8 @@ static PyObject *clear_traces(PyObject *module, PyObject *ignored)
 {
     if (!mw_the_tracer.is_active)
         Py_RETURN_NONE;
-    mw_stack_walk_reset();
+    mw_stack_walk_end();
+    mw_stack_walk_begin();
     if (mw_tracer_clear(&mw_the_tracer) != MW_OK) {
         mw_reuse_hooks_remove();
         mw_allocator_hooks_remove();
@@ -333,6 +334,26 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *object)
     return traceback;
 }
 
+PyDoc_STRVAR(check_marks_doc,
+             "_check_marks($module, every=0, /)\n"
+             "--\n\n"
+             "Compare one in every looks at a frame's mark with a walk of the stack; 0\n"
+             "changes nothing.  Returns a tuple: (in force: bool, comparisons: int,\n"
+             "mismatches: int), the numbers since the process began.");
+
+static PyObject *check_marks(PyObject *module, PyObject *arguments)
+{
+    unsigned int every = 0;
+
+    if (!PyArg_ParseTuple(arguments, "|I:_check_marks", &every))
+        return NULL;
+    if (every != 0)
+        mw_stack_walk_check_every(every);
+    return Py_BuildValue("(NKK)", PyBool_FromLong(mw_stack_walk_has_marks()),
+                         (unsigned long long)mw_the_stack_marks.checks,
+                         (unsigned long long)mw_the_stack_marks.mismatches);
+}
+
 PyDoc_STRVAR(retire_doc, "_retire($module, /)\n"
                          "--\n\n"
                          "The interpreter is shutting down: leave the stacks of threads that do\n"
@@ -359,6 +380,7 @@ PyMethodDef mw_tracing_methods[] = {
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_raw_object_traceback, METH_O, get_raw_object_traceback_doc},
     {"get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},
+    {"_check_marks", check_marks, METH_VARARGS, check_marks_doc},
     {"_retire", retire, METH_NOARGS, retire_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Marks of CPython 3.11 to 3.13: in the frame's `stacktop`.
+ *
+ * While a frame executes C code its evaluation stack is in the interpreter's registers,
+ * and `stacktop` is -1: "nothing to see here".  Whoever reads the field (the collector,
+ * frame objects) treats every negative number alike.  The interpreter overwrites it when a
+ * frame is pushed (with the number of its locals), when the frame calls a Python function
+ * inline, yields, returns or unwinds (with the depth of its stack), and sets it to -1 when
+ * the frame goes on.  So what we write there is gone as soon as the activation is another
+ * one, or the callers may have moved on.
+ *
+ * The field's 32 bits: -2 - (session << 26 | path).
+ */
+#pragma once
+
+enum {
+    MW_FRAMES_MARK_FIRST = 1,
+    MW_FRAMES_MARK_LAST = 30,
+    MW_FRAMES_MARK_NEVER = 31,
+    MW_FRAMES_MARK_SURVIVES_CALLS = 0,
+};
+
+static inline bool mw_frames_can_carry(const mw_py_frame *frame)
+{
+    return frame->stacktop < 0;
+}
+
+static inline uint64_t mw_frames_read_mark(const mw_py_frame *frame)
+{
+    return (uint32_t)frame->stacktop;
+}
+
+static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
+{
+    frame->stacktop = (int)(uint32_t)mark;
+}
+
+static inline uint64_t mw_frames_make_mark(uint32_t session, mw_path caller)
+{
+    return (uint32_t)-2 - (session << MW_PATH_INDEX_BITS | caller.index);
+}
+
+static inline bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, mw_path *ret_caller)
+{
+    uint32_t value = ((uint32_t)-2 - (uint32_t)mark) ^ session << MW_PATH_INDEX_BITS;
+
+    ret_caller->index = value;
+    return value <= MW_PATH_MAXIMUM;
+}
+
+/* What an unmarked frame that executes C code has there. */
+static inline uint64_t mw_frames_no_mark(void)
+{
+    return (uint32_t)-1;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Marks of CPython 3.14 and 3.15: in the frame's byte `visited` and the four bytes of
+ * padding behind it.
+ *
+ * Every push of a frame sets `visited` to 0 (_PyFrame_Initialize,
+ * _PyFrame_PushTrampolineUnchecked), and nothing else writes it; before 3.14.5 the
+ * incremental collector wrote 1 there and read it as a boolean with our very meaning,
+ * "this frame and its callers are as they were".  So a value of ours, in a frame that a
+ * thread owns, proves that the activation is the same, and with it the callers: they are
+ * suspended in calls as long as this frame lives.  Unlike the marks of 3.11 to 3.13 it
+ * survives calls of Python functions.  The padding is never written by the interpreter; it
+ * is read only where `visited` vouches for it.
+ *
+ * Frames of generators are not reset when they are resumed, so they carry no mark; those
+ * of the interpreter's own are not looked at.  Debug builds keep two bit fields in the
+ * byte, and so have no marks.
+ *
+ *   the eight bytes from `return_offset` on:  offset 16 | owner 8 | visited 8 | path 32
+ */
+#pragma once
+
+enum {
+    MW_FRAMES_MARK_FIRST = 2, /* 1 is what the collector of 3.14.0 to 3.14.4 writes */
+    MW_FRAMES_MARK_LAST = 255,
+    MW_FRAMES_MARK_NEVER = 256, /* does not fit into a byte */
+    MW_FRAMES_MARK_SURVIVES_CALLS = 1,
+    MW_FRAMES_OWNER_SHIFT = 16,
+    MW_FRAMES_VISITED_SHIFT = 24,
+    MW_FRAMES_PATH_SHIFT = 32,
+};
+
+#ifdef Py_DEBUG
+
+static inline bool mw_frames_can_carry(const mw_py_frame *frame)
+{
+    return false;
+}
+
+static inline uint64_t mw_frames_read_mark(const mw_py_frame *frame)
+{
+    return 0;
+}
+
+static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
+{
+}
+
+#else
+
+_Static_assert(offsetof(mw_py_frame, owner) == offsetof(mw_py_frame, return_offset) + 2 &&
+                   offsetof(mw_py_frame, visited) == offsetof(mw_py_frame, return_offset) + 3 &&
+                   offsetof(mw_py_frame, localsplus) ==
+                       offsetof(mw_py_frame, return_offset) + sizeof(uint64_t),
+               "the mark and its payload fill the eight bytes before the locals");
+
+static inline bool mw_frames_can_carry(const mw_py_frame *frame)
+{
+    return frame->owner == FRAME_OWNED_BY_THREAD;
+}
+
+static inline uint64_t mw_frames_read_mark(const mw_py_frame *frame)
+{
+    uint64_t word;
+
+    memcpy(&word, &frame->return_offset, sizeof word);
+    return word;
+}
+
+/* Owner and offset stay; the path is there before the byte that vouches for it. */
+static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
+{
+    uint32_t path = (uint32_t)(mark >> MW_FRAMES_PATH_SHIFT);
+
+    memcpy((char *)&frame->return_offset + sizeof path, &path, sizeof path);
+    frame->visited = (uint8_t)(mark >> MW_FRAMES_VISITED_SHIFT);
+}
+
+#endif
+
+static inline uint64_t mw_frames_make_mark(uint32_t session, mw_path caller)
+{
+    return (uint64_t)caller.index << MW_FRAMES_PATH_SHIFT | (uint64_t)session
+                                                                << MW_FRAMES_VISITED_SHIFT;
+}
+
+/* The session's byte beside FRAME_OWNED_BY_THREAD, which is 0: one comparison tests both. */
+static inline bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, mw_path *ret_caller)
+{
+    ret_caller->index = (uint32_t)(mark >> MW_FRAMES_PATH_SHIFT);
+    return ((uint32_t)mark >> MW_FRAMES_OWNER_SHIFT) ==
+           session << (MW_FRAMES_VISITED_SHIFT - MW_FRAMES_OWNER_SHIFT);
+}
+
+static inline uint64_t mw_frames_no_mark(void)
+{
+    return 0;
+}
