@@ -187,18 +187,6 @@ bool mw_block_store_watch(mw_block_store *store, uintptr_t address, size_t size_
     return true;
 }
 
-void mw_block_store_each_mapped(const mw_block_store *store,
-                                void (*visit)(void *context, const mw_address_entry *block),
-                                void *context)
-{
-    for (uint32_t slot = 0; slot < mw_address_map_slot_count(&store->others); slot++) {
-        const mw_address_entry *block = &store->others.slots[slot];
-
-        if (block->address != 0 && (block->label & MW_LABEL_SITE) != 0)
-            visit(context, block);
-    }
-}
-
 /* ── life ────────────────────────────────────────────────────────────────────────── */
 
 mw_status mw_block_store_init(mw_block_store *store, mw_alloc *alloc)

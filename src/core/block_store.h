@@ -87,12 +87,6 @@ mw_address_entry *mw_block_store_put_other(mw_block_store *store, uintptr_t addr
  * MW_LABEL_WATCHED.  Returns false when out of memory. */
 bool mw_block_store_watch(mw_block_store *store, uintptr_t address, size_t size_bytes);
 
-/* Calls [visit] for each block in the map that has a site; what lies in pages is fully
- * described by the sites' counters. */
-void mw_block_store_each_mapped(const mw_block_store *store,
-                                void (*visit)(void *context, const mw_address_entry *block),
-                                void *context);
-
 /* ── the hot path ────────────────────────────────────────────────────────────────── */
 
 static inline mw_page *mw_block_store_page(const mw_block_store *store, uintptr_t address)

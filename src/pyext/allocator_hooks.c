@@ -28,10 +28,11 @@ static const PyMemAllocatorDomain python_domains[DOMAIN_COUNT] = {
     PYMEM_DOMAIN_OBJ,
 };
 
-/* What we wrap.  Written under the GIL before our hooks are first installed, and later
- * only while they are not in the chain. */
+/* What we wrap.  Written under the GIL, and only while our hooks are not in the chain. */
 static PyMemAllocatorEx wrapped[DOMAIN_COUNT];
-static bool is_in_chain[DOMAIN_COUNT];
+
+/* Whether a call of ours has been passed through; for probing the chain. */
+static bool was_called[DOMAIN_COUNT];
 
 /* ── the main lane ───────────────────────────────────────────────────────────────── */
 
@@ -177,8 +178,10 @@ ALWAYS_INLINE void *traced_malloc(enum domain domain, size_t size)
     mw_guard guard;
     void *block;
 
-    if (__builtin_expect(is_quiet(), 0))
+    if (__builtin_expect(is_quiet(), 0)) {
+        was_called[domain] = true;
         return next->malloc(next->ctx, size);
+    }
     guard = mw_guard_enter();
     block = next->malloc(next->ctx, size);
     if (__builtin_expect(block != NULL, 1))
@@ -276,6 +279,46 @@ static const PyMemAllocatorEx hooks[DOMAIN_COUNT] = {
 
 /* ── installing ──────────────────────────────────────────────────────────────────── */
 
+static void *plain_malloc(enum domain domain, size_t size)
+{
+    switch (domain) {
+    case RAW:
+        return PyMem_RawMalloc(size);
+    case MEM:
+        return PyMem_Malloc(size);
+    default:
+        return PyObject_Malloc(size);
+    }
+}
+
+static void plain_free(enum domain domain, void *block)
+{
+    switch (domain) {
+    case RAW:
+        PyMem_RawFree(block);
+        break;
+    case MEM:
+        PyMem_Free(block);
+        break;
+    default:
+        PyObject_Free(block);
+        break;
+    }
+}
+
+/* Whether a call of CPython's allocator comes to our hook.  Nobody tells: others wrap ours
+ * and put it back later, or put back what was there before it (tracemalloc does both, by
+ * the order of starts and stops).  So the call is made. */
+static bool is_in_chain(enum domain domain)
+{
+    mw_guard guard = mw_guard_enter();
+
+    was_called[domain] = false;
+    plain_free(domain, plain_malloc(domain, 1));
+    mw_guard_leave(guard);
+    return was_called[domain];
+}
+
 void mw_allocator_hooks_install(void)
 {
     mw_raw_lane_lock(&mw_the_tracer.raw);
@@ -284,12 +327,11 @@ void mw_allocator_hooks_install(void)
     for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
         PyMemAllocatorEx hook = hooks[domain];
 
-        if (is_in_chain[domain])
+        if (is_in_chain(domain))
             continue;
         PyMem_GetAllocator(python_domains[domain], &wrapped[domain]);
         hook.ctx = wrapped[domain].ctx;
         PyMem_SetAllocator(python_domains[domain], &hook);
-        is_in_chain[domain] = true;
     }
 }
 
@@ -299,10 +341,8 @@ void mw_allocator_hooks_remove(void)
         PyMemAllocatorEx current;
 
         PyMem_GetAllocator(python_domains[domain], &current);
-        if (!is_in_chain[domain] || current.malloc != hooks[domain].malloc)
-            continue;
-        PyMem_SetAllocator(python_domains[domain], &wrapped[domain]);
-        is_in_chain[domain] = false;
+        if (current.malloc == hooks[domain].malloc)
+            PyMem_SetAllocator(python_domains[domain], &wrapped[domain]);
     }
 }
 

@@ -83,7 +83,6 @@ static PyObject *clear_traces(PyObject *module, PyObject *ignored)
         mw_allocator_hooks_remove();
         return PyErr_NoMemory();
     }
-    mw_the_tracer.raw.may_walk = true;
     Py_RETURN_NONE;
 }
 

@@ -2,9 +2,9 @@
  *
  * Blocks whose calls may come without the GIL: the RAW domain, threads that Python never
  * saw, and interpreters with a GIL of their own.  Everything here is guarded by one spin
- * lock, taken for well under a microsecond, inside which nothing blocks and no Python
- * API is called; so a hook never waits for the GIL, as tracemalloc's RAW hooks do
- * (a deadlock wherever the caller holds a lock that the GIL's owner waits for).
+ * lock, held for well under a microsecond (longer by a snapshot), inside which nothing
+ * waits and no Python API is called; so a hook never waits for the GIL, as tracemalloc's
+ * RAW hooks do (a deadlock wherever the caller holds a lock that the GIL's owner wants).
  *
  * Who holds the GIL hands in a path of the main tables; who does not interns its own
  * stack in the lane's tables, by content.  A site's path tells which by its top bit.

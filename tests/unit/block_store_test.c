@@ -294,26 +294,6 @@ TEST(block_store, has_an_address_in_one_place_only)
     mw_block_store_done(&store);
 }
 
-static void count_visit(void *context, const mw_address_entry *block)
-{
-    *(uint64_t *)context += block->value + (uint64_t)block->label * 1000000;
-}
-
-TEST(block_store, visits_the_mapped_blocks_that_have_a_site)
-{
-    mw_block_store store;
-    uint64_t sum = 0;
-
-    CHECK_OK(mw_block_store_init(&store, mw_alloc_pages()));
-    CHECK(put(&store, (twin_block){0x7f1200000030, 32, 1}));
-    CHECK(put(&store, (twin_block){0x7f1200001000, 5000, 2}));
-    CHECK(put(&store, (twin_block){UINTPTR_MAX - 15, 8, 3}));
-    CHECK(mw_block_store_watch(&store, 0x7f1200004000, 9000));
-    mw_block_store_each_mapped(&store, count_visit, &sum);
-    CHECK_EQ(sum, 2005000 + 3000008);
-    mw_block_store_done(&store);
-}
-
 TEST(block_store, forgets_everything_at_a_clear_and_takes_no_more_memory_after)
 {
     static store_twin twin;
@@ -401,7 +381,6 @@ int main(void)
         CASE(block_store, keeps_small_blocks_of_pools_at_four_bytes_each),
         CASE(block_store, reuses_the_labels_of_pages_that_change_their_class),
         CASE(block_store, has_an_address_in_one_place_only),
-        CASE(block_store, visits_the_mapped_blocks_that_have_a_site),
         CASE(block_store, forgets_everything_at_a_clear_and_takes_no_more_memory_after),
         CASE(block_store, returns_every_byte_whichever_allocation_fails),
     };

@@ -363,6 +363,35 @@ TEST(tracer, is_off_after_a_clear_that_was_refused)
     }
 }
 
+/* The place of a block that was forgotten goes to another before it is restored. */
+TEST(tracer, counts_a_restore_that_was_refused_as_a_loss)
+{
+    mw_failing_alloc failing = mw_failing_alloc_never();
+    mw_tracer tracer = new_tracer();
+    mw_guard guard = mw_guard_enter();
+    const uintptr_t first = 0x7f1200000000;
+    uintptr_t next = first;
+    mw_site site;
+    taken_block taken;
+
+    CHECK_OK(mw_tracer_start(&tracer, &failing.base, 1));
+    site = site_of(&tracer, 1, 1000);
+    mw_tracer_remember(&tracer, guard, next, 1000, site);
+    for (failing.nth = failing.requests; tracer.lost_blocks == 0;)
+        mw_tracer_remember(&tracer, guard, next += 1024, 1000, site);
+    forget(&tracer, guard, first, &taken);
+    mw_tracer_remember(&tracer, guard, next, 1000, site);
+    CHECK_EQ(tracer.lost_blocks, 1);
+    restore(&tracer, guard, first, &taken);
+    CHECK_EQ(tracer.lost_blocks, 2);
+    CHECK_EQ(tracer.lost_bytes, 2000);
+    CHECK_EQ(mw_site_table_entry(&tracer.sites, site)->total_blocks, (next - first) / 1024 + 1);
+    CHECK(mw_tracer_is_consistent(&tracer));
+    mw_tracer_done(&tracer);
+    CHECK_EQ(failing.live_blocks, 0);
+    mw_guard_leave(guard);
+}
+
 /* ── threads and processes ───────────────────────────────────────────────────────── */
 
 typedef struct stranger {
@@ -519,6 +548,7 @@ int main(void)
         CASE(tracer, takes_no_more_memory_however_often_it_starts_and_stops),
         CASE(tracer, returns_every_byte_whichever_allocation_fails),
         CASE(tracer, is_off_after_a_clear_that_was_refused),
+        CASE(tracer, counts_a_restore_that_was_refused_as_a_loss),
         CASE(tracer, records_threads_without_the_gil_beside_the_main_lane),
         CASE(tracer, goes_on_in_a_child_that_was_forked_while_others_held_the_lock),
     };
