@@ -13,12 +13,12 @@ import xml.etree.ElementTree as ElementTree
 def work_json():
     data = [{"id": i, "name": "n%d" % i, "tags": ["a", "b", i], "x": i * 0.5} for i in range(2000)]
     text = json.dumps(data)
-    for _ in range(40):
+    for _ in range(240):
         json.loads(text)
 
 
 def work_comprehensions():
-    for _ in range(40):
+    for _ in range(80):
         kept = [[i, (i, i)] for i in range(10000)]
         kept = {i: [i] for i in range(10000)}
     return kept
@@ -31,7 +31,7 @@ class Point:
 
 
 def work_objects():
-    for _ in range(30):
+    for _ in range(90):
         kept = [Point(i, [i]) for i in range(10000)]
     return kept
 
@@ -40,13 +40,13 @@ def work_recursion():
     def descend(depth):
         return [descend(depth - 1)] if depth else [0]
 
-    for _ in range(3000):
+    for _ in range(60000):
         descend(60)
 
 
 def work_strings():
     pattern = re.compile(r"(\w+)-(\d+)")
-    for i in range(20000):
+    for i in range(300000):
         text = "word-%d other-%d" % (i, i)
         pattern.findall(text)
         text.upper().split()
@@ -55,7 +55,7 @@ def work_strings():
 def work_parsers():
     xml = "<r>" + "".join("<a k='%d'><b>%d</b></a>" % (i, i) for i in range(500)) + "</r>"
     source = "\n".join("def f%d(a):\n    return [a + %d for _ in a]" % (i, i) for i in range(100))
-    for _ in range(12):
+    for _ in range(150):
         ElementTree.fromstring(xml)
         ast.parse(source)
 

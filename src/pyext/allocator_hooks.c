@@ -279,42 +279,17 @@ static const PyMemAllocatorEx hooks[DOMAIN_COUNT] = {
 
 /* ── installing ──────────────────────────────────────────────────────────────────── */
 
-static void *plain_malloc(enum domain domain, size_t size)
-{
-    switch (domain) {
-    case RAW:
-        return PyMem_RawMalloc(size);
-    case MEM:
-        return PyMem_Malloc(size);
-    default:
-        return PyObject_Malloc(size);
-    }
-}
-
-static void plain_free(enum domain domain, void *block)
-{
-    switch (domain) {
-    case RAW:
-        PyMem_RawFree(block);
-        break;
-    case MEM:
-        PyMem_Free(block);
-        break;
-    default:
-        PyObject_Free(block);
-        break;
-    }
-}
-
 /* Whether a call of CPython's allocator comes to our hook.  Nobody tells: others wrap ours
  * and put it back later, or put back what was there before it (tracemalloc does both, by
  * the order of starts and stops).  So the call is made. */
 static bool is_in_chain(enum domain domain)
 {
     mw_guard guard = mw_guard_enter();
+    PyMemAllocatorEx first;
 
     was_called[domain] = false;
-    plain_free(domain, plain_malloc(domain, 1));
+    PyMem_GetAllocator(python_domains[domain], &first);
+    first.free(first.ctx, first.malloc(first.ctx, 1));
     mw_guard_leave(guard);
     return was_called[domain];
 }
