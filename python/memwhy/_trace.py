@@ -116,6 +116,8 @@ class trace:
         return trace(frame=self.frame, top=self.top, key_type=self.key_type, file=self.file)
 
     def __call__(self, function):
+        if not callable(function):
+            raise TypeError(f"memwhy.trace decorates functions, not {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("memwhy.trace cannot decorate a generator function: "
                             "put `with memwhy.trace():` around the loop that uses it")
@@ -137,4 +139,4 @@ class trace:
 
 def _headline(row):
     share = f"{row.size / 1024:.1f} KiB"
-    return f"biggest traceback: {share} in {row.count} blocks"
+    return f"biggest traceback: {share} in {row.count} block{'s' if row.count != 1 else ''}"

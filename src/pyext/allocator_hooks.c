@@ -136,8 +136,8 @@ ALWAYS_INLINE void forget(mw_tracer *tracer, mw_guard guard, enum domain domain,
             forget_elsewhere(tracer, guard, block, ret_taken);
         return;
     }
-    if (__builtin_expect(!mw_tracer_forget_small(tracer, guard, (uintptr_t)block, &ret_taken->main),
-                         0))
+    if (is_stranger(tracer) ||
+        !mw_tracer_forget_small(tracer, guard, (uintptr_t)block, &ret_taken->main))
         forget_elsewhere(tracer, guard, block, ret_taken);
 }
 

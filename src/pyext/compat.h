@@ -29,6 +29,16 @@ static inline size_t py_preheader_bytes(PyTypeObject *type)
            ((PyType_GetFlags(type) & preheader_flags) != 0 ? pair_bytes : 0);
 }
 
+/* A C int, or -1 with the error that functions made by Argument Clinic raise. */
+static inline int py_long_as_int(PyObject *number)
+{
+#if PY_VERSION_HEX >= 0x030D0000 /* public since 3.13 */
+    return PyLong_AsInt(number);
+#else
+    return _PyLong_AsInt(number);
+#endif
+}
+
 /* Whether interpreters may have a GIL of their own, so that holding one proves nothing
  * about another.  Always since 3.12. */
 enum {

@@ -24,10 +24,15 @@ PyDoc_STRVAR(start_doc, "start($module, nframe=1, /)\n"
 
 static PyObject *start(PyObject *module, PyObject *arguments)
 {
+    PyObject *number = NULL;
     int frame_limit = 1;
     mw_status status;
 
-    if (!PyArg_ParseTuple(arguments, "|i:start", &frame_limit))
+    if (!PyArg_UnpackTuple(arguments, "start", 0, 1, &number))
+        return NULL;
+    if (number != NULL)
+        frame_limit = py_long_as_int(number);
+    if (frame_limit == -1 && PyErr_Occurred())
         return NULL;
     if (frame_limit < 1 || frame_limit > MW_FRAME_LIMIT_MAXIMUM)
         return PyErr_Format(PyExc_ValueError, "the number of frames must be in range [1; %d]",

@@ -61,7 +61,8 @@ def check(name, *arguments):
     ours = table("memwhy.tracemalloc", name, *arguments)
     theirs = table("tracemalloc", name, *arguments)
     pairs = itertools.zip_longest(ours, theirs, fillvalue="(no line)")
-    different = [f"ours:   {mine}\ntheirs: {other}" for mine, other in pairs if not is_same(mine, other)]
+    different = [f"ours:   {mine}\ntheirs: {other}" for mine, other in pairs
+                 if not is_same(mine, other)]
     assert not different, "\n".join(different)
     return ours
 

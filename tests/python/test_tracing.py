@@ -4,9 +4,7 @@ import asyncio
 import collections
 import gc
 import sys
-import threading
 import weakref
-import zlib
 
 import pytest
 
@@ -30,7 +28,8 @@ def place(thing):
     """(line, function) of each frame in this file, the most recent first."""
     traceback = memwhy.get_object_traceback(thing)
     assert traceback is not None
-    return [(frame.lineno, frame.function) for frame in reversed(traceback) if frame.filename == __file__]
+    return [(frame.lineno, frame.function) for frame in reversed(traceback)
+            if frame.filename == __file__]
 
 
 def line_of(thing):
@@ -49,10 +48,10 @@ def test_a_block_knows_its_whole_stack_with_names():
 
     start()
     kept, line = outer(), here()
-    first = inner.__code__.co_firstlineno + 1, "test_a_block_knows_its_whole_stack_with_names.<locals>.inner"
-    second = outer.__code__.co_firstlineno + 1, "test_a_block_knows_its_whole_stack_with_names.<locals>.outer"
-    third = line, "test_a_block_knows_its_whole_stack_with_names"
-    assert place(kept)[:3] == [first, second, third]
+    me = "test_a_block_knows_its_whole_stack_with_names"
+    assert place(kept)[:3] == [(inner.__code__.co_firstlineno + 1, f"{me}.<locals>.inner"),
+                               (outer.__code__.co_firstlineno + 1, f"{me}.<locals>.outer"),
+                               (line, me)]
 
 
 def test_tracebacks_are_cut_to_the_limit_and_say_how_long_they_were():
@@ -88,9 +87,9 @@ def test_a_generator_is_a_block_of_who_calls_its_function():
 
     start()
     generator, line = count(), here()
-    assert line_of(generator) == line or line_of(generator) == count.__code__.co_firstlineno
-    with_standard_rule = place(generator)[-1][0] if len(place(generator)) > 1 else line
-    assert with_standard_rule == line
+    # Its own frame is or is not on the stack already, by the version.
+    lines = [found for found, _ in place(generator)]
+    assert lines in ([line], [count.__code__.co_firstlineno, line])
 
 
 def test_coroutines_are_known_by_the_line_where_they_run():
@@ -188,7 +187,8 @@ def test_blocks_of_code_that_died_keep_their_names():
     gc.collect()
     for number, one in enumerate(kept):
         frame = memwhy.get_object_traceback(one)[-1]
-        assert (frame.filename, frame.lineno, frame.function) == (f"<made {number}>", number + 2, f"f{number}")
+        found = frame.filename, frame.lineno, frame.function
+        assert found == (f"<made {number}>", number + 2, f"f{number}")
 
 
 def test_namedtuples_that_died_leave_right_names():
@@ -217,6 +217,7 @@ def test_code_objects_are_not_kept_alive():
 
 
 @pytest.mark.no_leak_check("repeats itself")
+@pytest.mark.no_sanitizer("it gives no address a second time soon, so tables of addresses grow")
 def test_memory_does_not_grow_when_the_same_source_is_executed_again_and_again():
     source = "def f(x):\n return [x] * 7\nclass C:\n  def __init__(self): self.a = f(1)\nC()\n"
 
@@ -269,10 +270,10 @@ def test_traced_bytes_follow_reallocs_of_every_shape():
 def test_sizes_are_those_that_were_asked_for():
     start()
     for size in [*range(0, 600, 7), 4096, 10**5, 10**6]:
-        kept = bytearray(size) if size else None
-        if size:
+        kept = bytes(size)
+        if size > 1:        # shorter ones are made once for all
             sizes = [trace.size for trace in memwhy.take_snapshot().traces]
-            assert size + 1 in sizes
+            assert sys.getsizeof(kept) in sizes
         del kept
 
 
@@ -324,10 +325,11 @@ class WithoutDict(list):
     __slots__ = ()
 
 
-@pytest.mark.parametrize("make", [object, Slotted, Managed, WithoutDict, lambda: bytes(9), lambda: 10**len('a' * 30),
-                                  lambda: {1}, lambda: {1: 2}, lambda: type("T", (), {}), lambda: [1],
-                                  lambda: (lambda: 1), lambda: "x".join("ab"), lambda: 1.5 * len("ab"),
-                                  lambda: memoryview(b"x"), lambda: type("S", (int,), {})(7)])
+@pytest.mark.parametrize("make", [
+    object, Slotted, Managed, WithoutDict, lambda: bytes(9), lambda: 10**len("a" * 30),
+    lambda: {1}, lambda: {1: 2}, lambda: type("T", (), {}), lambda: [1], lambda: (lambda: 1),
+    lambda: "x".join("ab"), lambda: 1.5 * len("ab"), lambda: memoryview(b"x"),
+    lambda: type("S", (int,), {})(7)])
 def test_every_kind_of_object_is_found_by_its_address(make):
     make()
     start()
@@ -355,7 +357,8 @@ def test_tracing_changes_no_reference_count_and_no_dict():
     things = [subject, Subject, use, use.__code__, sys.modules, __file__, subject.__dict__]
 
     def look():
-        return [sys.getrefcount(thing) for thing in things], sorted(vars(Subject)), sorted(vars(use))
+        counts = [sys.getrefcount(thing) for thing in things]
+        return counts, sorted(vars(Subject)), sorted(vars(use))
 
     look()
     before = look()
@@ -366,51 +369,3 @@ def test_tracing_changes_no_reference_count_and_no_dict():
     memwhy.take_snapshot().statistics("traceback")
     memwhy.stop()
     assert before == during == look()
-
-
-# ── threads ──────────────────────────────────────────────────────────────────────────
-
-
-def test_every_thread_is_traced_with_its_own_stack():
-    def body(number):
-        kept[number] = [bytes(number + 1) for _ in range(2, 100)]
-        barrier.wait(30)
-
-    start()
-    kept = {}
-    barrier = threading.Barrier(8)
-    threads = [threading.Thread(target=body, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(kept) == 8
-    for number, blocks in kept.items():
-        for block in blocks if number else ():      # one byte is no block of its own
-            assert line_of(block) == body.__code__.co_firstlineno + 1
-            assert all("<locals>.body" in name for _, name in place(block))
-
-
-def test_zlib_works_without_the_gil_in_many_threads():
-    """It allocates in the RAW domain, some of it while others hold the GIL."""
-    data = bytes(number % 251 for number in range(200_000))
-
-    def body(_):
-        for _ in range(10):
-            results.append(zlib.decompress(zlib.compress(data)) == data)
-
-    results = []
-    start()
-    threads = [threading.Thread(target=body, args=(n,)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert results == [True] * 60
-    packer, line = zlib.compressobj(), here()
-    raw = [trace for trace in memwhy.take_snapshot().traces
-           if trace.traceback[-1].filename == __file__ and trace.traceback[-1].lineno == line]
-    assert sum(trace.size for trace in raw) > 100_000
-    del packer
-    alive = [trace for trace in memwhy.take_snapshot().traces if trace.traceback[-1].lineno == line]
-    assert sum(trace.size for trace in alive) < 100_000

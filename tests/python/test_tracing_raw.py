@@ -8,6 +8,8 @@ from processes import environment, run
 
 pytestmark = pytest.mark.no_leak_check("runs in processes of its own")
 
+speaks_of_refusals = pytest.mark.no_sanitizer("its allocator ends the process, or prints a warning")
+
 WHERE = ["gil", "nogil", "native"]
 
 # Every program begins so.  A block is found again by its unusual size.
@@ -29,11 +31,11 @@ def here():
 
 @pytest.fixture
 def program(raw_calls):
-    def run_program(source, *arguments, **settings):
+    def run_program(source, *arguments):
         path = os.pathsep.join(filter(None, [str(raw_calls), os.environ.get("PYTHONPATH")]))
-        env = environment(PYTHONPATH=path, **settings.pop("env", {}))
+        env = environment(PYTHONPATH=path)
         return run(PREAMBLE + "\n".join(line.removeprefix("    ") for line in source.splitlines()),
-                   *arguments, env=env, **settings)
+                   *arguments, env=env)
     return run_program
 
 
@@ -98,6 +100,7 @@ def test_a_traceback_without_the_gil_is_the_whole_stack(program):
     """)
 
 
+@speaks_of_refusals
 @pytest.mark.parametrize("where", ["gil", "nogil"])
 def test_a_realloc_that_fails_leaves_the_old_trace(program, where):
     program("""
@@ -113,9 +116,10 @@ def test_a_realloc_that_fails_leaves_the_old_trace(program, where):
             assert lines_of(size) == before
             c.free(where, domain, block)
             assert len(lines_of(size)) == len(before) - 1
-    """, where, env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":allocator_may_return_null=1"})
+    """, where)
 
 
+@speaks_of_refusals
 def test_a_refused_malloc_leaves_no_trace(program):
     program("""
     memwhy.start()
@@ -123,7 +127,7 @@ def test_a_refused_malloc_leaves_no_trace(program):
         assert c.malloc("gil", domain, sys.maxsize) == 0
         assert not blocks_of(sys.maxsize)
     assert memwhy.get_lost() == (0, 0)
-    """, env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":allocator_may_return_null=1"})
+    """)
 
 
 def test_a_large_raw_block_may_be_freed_as_one_of_another_domain(program):

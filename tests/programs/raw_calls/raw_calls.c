@@ -15,20 +15,23 @@ enum { RAW, MEM, OBJ };
 
 static void *domain_malloc(int domain, size_t size)
 {
-    return domain == RAW ? PyMem_RawMalloc(size)
-                         : domain == MEM ? PyMem_Malloc(size) : PyObject_Malloc(size);
+    return domain == RAW   ? PyMem_RawMalloc(size)
+           : domain == MEM ? PyMem_Malloc(size)
+                           : PyObject_Malloc(size);
 }
 
 static void *domain_calloc(int domain, size_t count, size_t size)
 {
-    return domain == RAW ? PyMem_RawCalloc(count, size)
-                         : domain == MEM ? PyMem_Calloc(count, size) : PyObject_Calloc(count, size);
+    return domain == RAW   ? PyMem_RawCalloc(count, size)
+           : domain == MEM ? PyMem_Calloc(count, size)
+                           : PyObject_Calloc(count, size);
 }
 
 static void *domain_realloc(int domain, void *block, size_t size)
 {
-    return domain == RAW ? PyMem_RawRealloc(block, size)
-                         : domain == MEM ? PyMem_Realloc(block, size) : PyObject_Realloc(block, size);
+    return domain == RAW   ? PyMem_RawRealloc(block, size)
+           : domain == MEM ? PyMem_Realloc(block, size)
+                           : PyObject_Realloc(block, size);
 }
 
 static void domain_free(int domain, void *block)
@@ -56,10 +59,18 @@ static void *perform(void *argument)
     call *what = argument;
 
     switch (what->function) {
-    case MALLOC: what->result = domain_malloc(what->domain, what->size); break;
-    case CALLOC: what->result = domain_calloc(what->domain, 1, what->size); break;
-    case REALLOC: what->result = domain_realloc(what->domain, what->block, what->size); break;
-    case FREE: domain_free(what->domain, what->block); break;
+    case MALLOC:
+        what->result = domain_malloc(what->domain, what->size);
+        break;
+    case CALLOC:
+        what->result = domain_calloc(what->domain, 1, what->size);
+        break;
+    case REALLOC:
+        what->result = domain_realloc(what->domain, what->block, what->size);
+        break;
+    case FREE:
+        domain_free(what->domain, what->block);
+        break;
     }
     return NULL;
 }
@@ -75,14 +86,10 @@ static int perform_where(call *what, const char *where)
         perform(what);
         return 0;
     }
-    Py_BEGIN_ALLOW_THREADS
-    if (strcmp(where, "nogil") == 0)
-        perform(what);
-    else
-        failed = pthread_create(&thread, NULL, perform, what) != 0 || pthread_join(thread, NULL) != 0;
-    Py_END_ALLOW_THREADS
-    if (failed)
-        PyErr_SetString(PyExc_RuntimeError, "no thread");
+    Py_BEGIN_ALLOW_THREADS if (strcmp(where, "nogil") == 0) perform(what);
+    else failed =
+        pthread_create(&thread, NULL, perform, what) != 0 || pthread_join(thread, NULL) != 0;
+    Py_END_ALLOW_THREADS if (failed) PyErr_SetString(PyExc_RuntimeError, "no thread");
     return failed ? -1 : 0;
 }
 
@@ -184,11 +191,9 @@ static PyObject *start_threads(PyObject *module, PyObject *ignored)
 static PyObject *stop_threads(PyObject *module, PyObject *ignored)
 {
     atomic_store(&is_stopping, 1);
-    Py_BEGIN_ALLOW_THREADS
-    for (int number = 0; number < THREADS; number++)
+    Py_BEGIN_ALLOW_THREADS for (int number = 0; number < THREADS; number++)
         pthread_join(threads[number], NULL);
-    Py_END_ALLOW_THREADS
-    for (int slot = 0; slot < SLOTS; slot++)
+    Py_END_ALLOW_THREADS for (int slot = 0; slot < SLOTS; slot++)
         PyMem_RawFree(atomic_exchange(&shared[slot], NULL));
     return PyLong_FromUnsignedLong(atomic_load(&calls));
 }
