@@ -3,7 +3,7 @@
 
     mark_stress.py SEED STEPS
 
-Mixes what pushes, suspends, resumes, unwinds and re-uses frames; prints how many marks
+Mixes what pushes, suspends, resumes, unwinds and reuses frames; prints how many marks
 were compared and how many were wrong, and exits with status 1 if any was, or if none was
 compared.  Nothing here may be tidied: the odd shapes are the point.
 """
