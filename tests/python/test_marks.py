@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+"""Marks in frames: random programs in which every look is compared with a walk."""
+import os
+
+import pytest
+from processes import PROGRAMS, python
+
+# MEMWHY_STRESS_SEEDS=100 MEMWHY_STRESS_STEPS=2000 for a long run.
+SEEDS = range(int(os.environ.get("MEMWHY_STRESS_SEEDS", "2")))
+STEPS = os.environ.get("MEMWHY_STRESS_STEPS", "150")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_mark_says_what_a_walk_of_the_stack_says(seed):
+    done = python(PROGRAMS / "mark_stress.py", str(seed), STEPS, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 wrong, in force: True then True" in done.stdout
