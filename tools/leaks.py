@@ -73,6 +73,16 @@ def verdict(references, blocks, native):
     return None
 
 
+class Sibling:
+    """Stands for a next test beside [item]: fixtures of module and session stay alive, the
+    test's own do not."""
+    def __init__(self, item):
+        self.item = item
+
+    def listchain(self):
+        return self.item.listchain()[:-1]
+
+
 class LeakCheck:
     def __init__(self):
         self.leaks = {}
@@ -86,8 +96,7 @@ class LeakCheck:
         outcomes = set()
 
         def run():
-            # [item] as its own successor keeps the fixtures of module and session alive.
-            for report in runtestprotocol(item, log=False, nextitem=item):
+            for report in runtestprotocol(item, log=False, nextitem=Sibling(item)):
                 outcomes.add(report.outcome)
                 if report.failed:
                     self.failures.append(item.nodeid)

@@ -90,6 +90,12 @@ def test_filters_take_patterns_only_as_the_standard_module_does(pattern):
     assert use(ours) == use(standard)
 
 
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """One for all: pytest itself keeps something of each."""
+    return tmp_path_factory.mktemp("bad_input")
+
+
 # ── snapshots ────────────────────────────────────────────────────────────────────────
 
 
@@ -114,8 +120,8 @@ def test_compare_to_refuses_what_is_no_snapshot_as_the_standard_module_does(othe
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"no snapshot at all\n", b"\x80\x05", bytes(1000),
                                      b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f"])
-def test_load_refuses_garbage_as_the_standard_module_does(content, tmp_path):
-    path = tmp_path / "garbage"
+def test_load_refuses_garbage_as_the_standard_module_does(content, directory):
+    path = directory / "garbage"
     path.write_bytes(content)
     kind, _ = error_of(standard.Snapshot.load, path)
     mine, text = error_of(ours.Snapshot.load, path)

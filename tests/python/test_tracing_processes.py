@@ -172,6 +172,7 @@ def test_a_forked_child_goes_on_with_a_copy_and_the_parent_is_untouched():
     """)
 
 
+@pytest.mark.no_sanitizer("a forked child may hang in the sanitizer's own allocator")
 def test_forks_while_threads_run_do_not_hang():
     run("""
         import os, sys, threading, warnings, zlib
