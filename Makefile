@@ -119,6 +119,9 @@ test-all: test-unit test-unit-clang ## the same on every interpreter that tools/
 	@tools/pythons list
 	+@$(MAKE) --no-print-directory --keep-going $$(tools/pythons names | sed s/^/test-on-/)
 
+# CPython's own tests, traced and untraced: a selection everywhere; `all` takes long.
+test-all: export MEMWHY_TEST_SLOW ?= 1
+
 test-on-%:
 	@mkdir -p $(RESULTS); : >$(RESULTS)/python-$*.xml
 	+@tools/pythons run $* sh -c '$(MAKE) --no-print-directory test-python NAME=$* WERROR=true \

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
 """memwhy.trace: what a block of code, or a function, allocated and left behind."""
-import functools
-import inspect
 import sys
 
 from memwhy import _memwhy
@@ -118,6 +116,10 @@ class trace:
     def __call__(self, function):
         if not callable(function):
             raise TypeError(f"memwhy.trace decorates functions, not {function!r}")
+        # Imported here, not with memwhy: a traced run loads memwhy before the program.
+        import functools
+        import inspect
+
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("memwhy.trace cannot decorate a generator function: "
                             "put `with memwhy.trace():` around the loop that uses it")

@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 typedef struct mw_spinlock {
     atomic_flag is_taken;
@@ -18,10 +19,19 @@ typedef struct mw_spinlock {
         ATOMIC_FLAG_INIT                                                                           \
     }
 
+/* Yields, and sleeps where that has not helped: a thread of real-time priority would never
+ * let the owner run otherwise. */
 static inline void mw_spinlock_take(mw_spinlock *lock)
 {
-    while (atomic_flag_test_and_set_explicit(&lock->is_taken, memory_order_acquire))
-        sched_yield();
+    const struct timespec nap = {.tv_nsec = 50000};
+    unsigned int yields = 0;
+
+    while (atomic_flag_test_and_set_explicit(&lock->is_taken, memory_order_acquire)) {
+        if (++yields < 100)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
+    }
 }
 
 static inline void mw_spinlock_release(mw_spinlock *lock)

@@ -111,7 +111,8 @@ static __attribute__((noinline)) void forget_elsewhere(mw_tracer *tracer, mw_gua
                                                        void *block, taken_block *ret_taken)
 {
     if (mw_current_owns_main_lane(py_attached_thread_state())) {
-        if (!mw_tracer_may_know(tracer, (uintptr_t)block))
+        /* What a stranger allocated and we free is in the other lane. */
+        if (!mw_tracer_may_know(tracer, (uintptr_t)block) && !tracer->has_strangers)
             return;
         ret_taken->main = mw_tracer_forget_other(tracer, guard, (uintptr_t)block);
         if (ret_taken->main.site.index != 0)

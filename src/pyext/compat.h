@@ -77,3 +77,13 @@ static inline int py_unpack_counts_what_is_too_many(void)
 {
     return PY_VERSION_HEX >= 0x030E0000; /* for lists and tuples, since 3.14 */
 }
+
+/* Whether a reference tracer hears that it has been replaced (PyRefTracer_TRACKER_REMOVED).
+ * Always since 3.15. */
+enum {
+#if PY_VERSION_HEX >= 0x030F0000
+    PY_REF_TRACERS_ARE_TOLD = 1
+#else
+    PY_REF_TRACERS_ARE_TOLD = 0
+#endif
+};

@@ -10,7 +10,7 @@
  * the frame goes on.  So what we write there is gone as soon as the activation is another
  * one, or the callers may have moved on.
  *
- * The field's 32 bits: -2 - (session << 26 | path).
+ * The field's 32 bits: -2 - (session << 26 | value).
  */
 #pragma once
 
@@ -19,7 +19,10 @@ enum {
     MW_FRAMES_MARK_LAST = 30,
     MW_FRAMES_MARK_NEVER = 31,
     MW_FRAMES_MARK_SURVIVES_CALLS = 0,
+    MW_FRAMES_MARK_VALUE_BITS = 26,
 };
+
+#define MW_FRAMES_MARK_VALUE_MAXIMUM ((UINT32_C(1) << MW_FRAMES_MARK_VALUE_BITS) - 1)
 
 static inline bool mw_frames_can_carry(const mw_py_frame *frame)
 {
@@ -36,21 +39,13 @@ static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
     frame->stacktop = (int)(uint32_t)mark;
 }
 
-static inline uint64_t mw_frames_make_mark(uint32_t session, mw_path caller)
+static inline uint64_t mw_frames_make_mark(uint32_t session, uint32_t value)
 {
-    return (uint32_t)-2 - (session << MW_PATH_INDEX_BITS | caller.index);
+    return (uint32_t)-2 - (session << MW_FRAMES_MARK_VALUE_BITS | value);
 }
 
-static inline bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, mw_path *ret_caller)
+static inline bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, uint32_t *ret_value)
 {
-    uint32_t value = ((uint32_t)-2 - (uint32_t)mark) ^ session << MW_PATH_INDEX_BITS;
-
-    ret_caller->index = value;
-    return value <= MW_PATH_MAXIMUM;
-}
-
-/* What an unmarked frame that executes C code has there. */
-static inline uint64_t mw_frames_no_mark(void)
-{
-    return (uint32_t)-1;
+    *ret_value = ((uint32_t)-2 - (uint32_t)mark) ^ session << MW_FRAMES_MARK_VALUE_BITS;
+    return *ret_value <= MW_FRAMES_MARK_VALUE_MAXIMUM;
 }

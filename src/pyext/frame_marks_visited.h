@@ -16,7 +16,7 @@
  * of the interpreter's own are not looked at.  Debug builds keep two bit fields in the
  * byte, and so have no marks.
  *
- *   the eight bytes from `return_offset` on:  offset 16 | owner 8 | visited 8 | path 32
+ *   the eight bytes from `return_offset` on:  offset 16 | owner 8 | visited 8 | value 32
  */
 #pragma once
 
@@ -27,8 +27,10 @@ enum {
     MW_FRAMES_MARK_SURVIVES_CALLS = 1,
     MW_FRAMES_OWNER_SHIFT = 16,
     MW_FRAMES_VISITED_SHIFT = 24,
-    MW_FRAMES_PATH_SHIFT = 32,
+    MW_FRAMES_VALUE_SHIFT = 32,
 };
+
+#define MW_FRAMES_MARK_VALUE_MAXIMUM UINT32_MAX
 
 #ifdef Py_DEBUG
 
@@ -67,32 +69,26 @@ static inline uint64_t mw_frames_read_mark(const mw_py_frame *frame)
     return word;
 }
 
-/* Owner and offset stay; the path is there before the byte that vouches for it. */
+/* Owner and offset stay; the value is there before the byte that vouches for it. */
 static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
 {
-    uint32_t path = (uint32_t)(mark >> MW_FRAMES_PATH_SHIFT);
+    uint32_t value = (uint32_t)(mark >> MW_FRAMES_VALUE_SHIFT);
 
-    memcpy((char *)&frame->return_offset + sizeof path, &path, sizeof path);
+    memcpy((char *)&frame->return_offset + sizeof value, &value, sizeof value);
     frame->visited = (uint8_t)(mark >> MW_FRAMES_VISITED_SHIFT);
 }
 
 #endif
 
-static inline uint64_t mw_frames_make_mark(uint32_t session, mw_path caller)
+static inline uint64_t mw_frames_make_mark(uint32_t session, uint32_t value)
 {
-    return (uint64_t)caller.index << MW_FRAMES_PATH_SHIFT | (uint64_t)session
-                                                                << MW_FRAMES_VISITED_SHIFT;
+    return (uint64_t)value << MW_FRAMES_VALUE_SHIFT | (uint64_t)session << MW_FRAMES_VISITED_SHIFT;
 }
 
 /* The session's byte beside FRAME_OWNED_BY_THREAD, which is 0: one comparison tests both. */
-static inline bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, mw_path *ret_caller)
+static inline bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, uint32_t *ret_value)
 {
-    ret_caller->index = (uint32_t)(mark >> MW_FRAMES_PATH_SHIFT);
+    *ret_value = (uint32_t)(mark >> MW_FRAMES_VALUE_SHIFT);
     return ((uint32_t)mark >> MW_FRAMES_OWNER_SHIFT) ==
            session << (MW_FRAMES_VISITED_SHIFT - MW_FRAMES_OWNER_SHIFT);
-}
-
-static inline uint64_t mw_frames_no_mark(void)
-{
-    return 0;
 }

@@ -31,10 +31,11 @@
  *   uint64_t mw_frames_read_mark(const mw_py_frame *frame)
  *       What stands in the place of the mark, with something else than a mark there too.
  *   void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
- *   uint64_t mw_frames_make_mark(uint32_t session, mw_path caller)
- *       Sessions go from MW_FRAMES_MARK_FIRST to MW_FRAMES_MARK_LAST; a mark of session
- *       MW_FRAMES_MARK_NEVER is never written, so nothing belongs to it.
- *   bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, mw_path *ret_caller)
+ *   uint64_t mw_frames_make_mark(uint32_t session, uint32_t value)
+ *       Sessions go from MW_FRAMES_MARK_FIRST to MW_FRAMES_MARK_LAST, values to
+ *       MW_FRAMES_MARK_VALUE_MAXIMUM; a mark of session MW_FRAMES_MARK_NEVER is never
+ *       written, so nothing belongs to it.
+ *   bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, uint32_t *ret_value)
  */
 #pragma once
 

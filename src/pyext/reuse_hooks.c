@@ -27,24 +27,48 @@ static void retag(mw_tracer *tracer, mw_guard guard, uintptr_t address)
         mw_tracer_move(tracer, guard, address, site);
 }
 
-static int on_reference(PyObject *object, PyRefTracerEvent event, void *data)
+/* Whether this thread is in on_reference already: somebody whom we call has called us back,
+ * since after stops and starts in any order each may have chained the other. */
+static __thread bool is_inside __attribute__((tls_model("initial-exec")));
+
+static void follow(PyObject *object)
 {
     mw_tracer *tracer = &mw_the_tracer;
+    uintptr_t address = (uintptr_t)object - py_preheader_bytes(Py_TYPE(object));
+
+    /* As a rule the object's block has just been allocated and its site is right. */
+    if (address != tracer->newest_address) {
+        mw_guard guard = mw_guard_enter();
+
+        retag(tracer, guard, address);
+        mw_guard_leave(guard);
+    }
+    tracer->newest_address = 0;
+}
+
+static int on_reference(PyObject *object, PyRefTracerEvent event, void *data)
+{
+    int status = 0;
 
     (void)data;
-    if (event == PyRefTracer_CREATE && tracer->is_active && !mw_guard_is_inside) {
-        uintptr_t address = (uintptr_t)object - py_preheader_bytes(Py_TYPE(object));
-
-        /* As a rule the object's block has just been allocated and its site is right. */
-        if (address != tracer->newest_address) {
-            mw_guard guard = mw_guard_enter();
-
-            retag(tracer, guard, address);
-            mw_guard_leave(guard);
-        }
-        tracer->newest_address = 0;
+    /* Since 3.15 there are other events, without an object, that are not for those we call. */
+    if (is_inside || (event != PyRefTracer_CREATE && event != PyRefTracer_DESTROY))
+        return 0;
+    if (event == PyRefTracer_CREATE && mw_the_tracer.is_active && !mw_guard_is_inside)
+        follow(object);
+    if (chained != NULL) {
+        is_inside = true;
+        status = chained(object, event, chained_data);
+        is_inside = false;
     }
-    return chained != NULL ? chained(object, event, chained_data) : 0;
+    return status;
+}
+
+/* A tracer that refuses to go raises (3.15), which must not come out of start(). */
+static void set_tracer(PyRefTracer tracer, void *data)
+{
+    if (PyRefTracer_SetTracer(tracer, data) < 0)
+        PyErr_Clear();
 }
 
 void mw_reuse_hooks_install(void)
@@ -54,9 +78,13 @@ void mw_reuse_hooks_install(void)
 
     if (current == on_reference)
         return;
+    /* Since 3.15 a tracer is told that it has been replaced, and may free its data: then
+     * the place is left to it.  tracemalloc has no data. */
+    if (PY_REF_TRACERS_ARE_TOLD && current != NULL && data != NULL)
+        return;
     chained = current;
     chained_data = data;
-    PyRefTracer_SetTracer(on_reference, NULL);
+    set_tracer(on_reference, NULL);
 }
 
 /* If somebody has taken the place meanwhile (tracemalloc does not ask), it is theirs. */
@@ -65,7 +93,7 @@ void mw_reuse_hooks_remove(void)
     void *data;
 
     if (PyRefTracer_GetTracer(&data) == on_reference)
-        PyRefTracer_SetTracer(chained, chained_data);
+        set_tracer(chained, chained_data);
 }
 
 #else

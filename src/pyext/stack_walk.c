@@ -186,7 +186,8 @@ static mw_status intern_fresh(mw_tracer *tracer)
 
 static mw_status switch_thread(mw_tracer *tracer, const PyThreadState *thread)
 {
-    mw_thread number = mw_threads_number(&tracer->threads, thread->id, thread->thread_id);
+    mw_thread number = mw_threads_number(&tracer->threads, thread->id, thread->thread_id,
+                                         thread->native_thread_id);
     mw_instruction root = {number.index | MW_INSTRUCTION_THREAD};
     mw_status status;
 
@@ -231,16 +232,14 @@ static mw_status walk_checked(mw_tracer *tracer, const PyThreadState *thread, mw
 
 /* ── with marks ──────────────────────────────────────────────────────────────────── */
 
-static bool read_mark(const mw_py_frame *frame, mw_path *ret_caller)
-{
-    return mw_frames_mark_belongs(mw_frames_read_mark(frame), mw_the_stack_marks.session,
-                                  ret_caller);
-}
-
 static void write_mark(mw_py_frame *frame, mw_path caller)
 {
-    if (mw_stack_walk_has_marks() && mw_frames_can_carry(frame))
-        mw_frames_write_mark(frame, mw_frames_make_mark(mw_the_stack_marks.session, caller));
+    const mw_stack_marks *marks = &mw_the_stack_marks;
+
+    if (mw_stack_walk_has_marks() && mw_frames_can_carry(frame) &&
+        caller.index <= MW_FRAMES_MARK_VALUE_MAXIMUM - marks->first_value)
+        mw_frames_write_mark(
+            frame, mw_frames_make_mark(marks->session, marks->first_value + caller.index));
 }
 
 /* Collects into `fresh` the chain from [frame] outward up to and including the first
@@ -254,7 +253,7 @@ static mw_status collect_unmarked(mw_tracer *tracer, const PyThreadState *thread
     stack.fresh_count = 0;
     for (; frame != NULL && status == MW_OK; frame = mw_frames_caller(frame)) {
         status = push_fresh(frame);
-        if (read_mark(frame, ret_path))
+        if (mw_stack_walk_read_mark(tracer, frame, ret_path))
             return status;
     }
     if (status == MW_OK)
@@ -310,7 +309,7 @@ mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *th
     mw_path marked;
     mw_status status;
 
-    if (frame != NULL && read_mark(frame, &marked))
+    if (frame != NULL && mw_stack_walk_read_mark(tracer, frame, &marked))
         return check_mark(tracer, thread, frame, marked, ret_path);
     if (MW_FRAMES_MARK_SURVIVES_CALLS && mw_stack_walk_has_marks())
         status = walk_marked(tracer, thread, caller, ret_path);
@@ -336,28 +335,29 @@ mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path 
 /* Set once marks have been found out, or switched off by hand. */
 static bool marks_are_disabled;
 
+/* The session whose values are being used up; one past the last when all are. */
+static uint32_t session = MW_FRAMES_MARK_FIRST;
+
 void mw_stack_walk_begin(void)
 {
-    static uint32_t last_session = MW_FRAMES_MARK_FIRST - 1;
-
     reset();
-    last_session = last_session < MW_FRAMES_MARK_LAST ? last_session + 1 : MW_FRAMES_MARK_FIRST;
     plan_next_check();
-    if (!marks_are_disabled)
-        mw_the_stack_marks.session = last_session;
+    if (!marks_are_disabled && session <= MW_FRAMES_MARK_LAST)
+        mw_the_stack_marks.session = session;
 }
 
-void mw_stack_walk_end(void)
+/* Half of a session's values are left to the tables that come: those beyond go unmarked. */
+void mw_stack_walk_end(const mw_tracer *tracer)
 {
-    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Main());
-    mw_path ignored;
+    mw_stack_marks *marks = &mw_the_stack_marks;
 
-    for (; thread != NULL; thread = PyThreadState_Next(thread))
-        for (mw_py_frame *frame = mw_frames_innermost(thread); frame != NULL;
-             frame = mw_frames_caller(frame))
-            if (read_mark(frame, &ignored))
-                mw_frames_write_mark(frame, mw_frames_no_mark());
-    mw_the_stack_marks.session = MW_FRAMES_MARK_NEVER;
+    marks->session = MW_FRAMES_MARK_NEVER;
+    if (tracer->paths.count > MW_FRAMES_MARK_VALUE_MAXIMUM / 2 - marks->first_value) {
+        marks->first_value = 0;
+        session += session <= MW_FRAMES_MARK_LAST;
+    } else {
+        marks->first_value += tracer->paths.count;
+    }
     reset();
 }
 

@@ -6,8 +6,10 @@
  * itself, in a place that the interpreter overwrites whenever the frame's activation ends
  * or its callers may have moved on (frame_marks_*.h says where, and why that is so).  The
  * next allocation under the same frame finds it: exact, in one load, however deep the
- * stack.  Marks of earlier sessions (start to stop) are told apart by a session number
- * and wiped from every living stack at stop.  The first 512 looks of a process, and then
+ * stack.  No value is ever written twice in a process: after a stop or a clear the values
+ * go on where they were, so a mark that was left in a stack out of sight (a parked
+ * greenlet's) means nothing any more; and when all have been used, marks stay off.  The
+ * first 512 looks of a process, and then
  * one in 4096, are compared with a checked walk; should the two ever differ, marks are
  * switched off for good.
  *
@@ -32,6 +34,7 @@
 
 typedef struct mw_stack_marks {
     uint32_t session;         /* MW_FRAMES_MARK_NEVER while marks are off                */
+    uint32_t first_value;     /* of the tables in force: the value of path 0             */
     uint32_t until_check;     /* looks until one is compared with a checked walk         */
     uint32_t looks_per_check; /* 4096, but in tests                                      */
     uint64_t checks;          /* comparisons since the process began                     */
@@ -45,6 +48,19 @@ static inline bool mw_stack_walk_has_marks(void)
     return mw_the_stack_marks.session != MW_FRAMES_MARK_NEVER;
 }
 
+/* The path that a frame's mark names, if it has one of ours and of the tables in force. */
+static inline bool mw_stack_walk_read_mark(const mw_tracer *tracer, const mw_py_frame *frame,
+                                           mw_path *ret_caller)
+{
+    uint32_t value;
+
+    if (!mw_frames_mark_belongs(mw_frames_read_mark(frame), mw_the_stack_marks.session, &value))
+        return false;
+    /* Unsigned: an older value wraps around and is out of range too. */
+    ret_caller->index = value - mw_the_stack_marks.first_value;
+    return ret_caller->index < tracer->paths.count;
+}
+
 /* What mw_stack_walk_caller does when there is no mark, or one is to be compared. */
 mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *thread,
                                       mw_py_frame *frame, mw_path *ret_path) MW_MUST_CHECK;
@@ -55,9 +71,7 @@ static inline mw_status mw_stack_walk_caller(mw_tracer *tracer, const PyThreadSt
                                              mw_py_frame *frame, mw_path *ret_path)
 {
     if (__builtin_expect(frame != NULL, 1) &&
-        __builtin_expect(mw_frames_mark_belongs(mw_frames_read_mark(frame),
-                                                mw_the_stack_marks.session, ret_path),
-                         1) &&
+        __builtin_expect(mw_stack_walk_read_mark(tracer, frame, ret_path), 1) &&
         __builtin_expect(--mw_the_stack_marks.until_check != 0, 1))
         return MW_OK;
     return mw_stack_walk_caller_slowly(tracer, thread, frame, ret_path);
@@ -75,10 +89,10 @@ mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path 
 mw_status mw_stack_walk_raw(mw_raw_lane *lane, const PyThreadState *thread, mw_path *ret_path)
     MW_MUST_CHECK;
 
-/* A session begins: every mark and every remembered frame of former ones is void. */
+/* The tables begin anew. */
 void mw_stack_walk_begin(void);
-/* It ends: wipes the marks from the stacks of all threads of this interpreter. */
-void mw_stack_walk_end(void);
+/* The tables are about to go: voids every mark and every remembered frame. */
+void mw_stack_walk_end(const mw_tracer *tracer);
 /* Switches marks off until the process ends. */
 void mw_stack_walk_disable_marks(void);
 /* Compares one look in [looks] from now on, at least 1. */

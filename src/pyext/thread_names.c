@@ -1,98 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 #include "pyext/thread_names.h"
 
-#include <Python.h>
-
 #include <unistd.h>
 
-/* threading's dict of ident → Thread, borrowed; NULL when nobody has imported it. */
+/* ── asking ──────────────────────────────────────────────────────────────────────── */
+
+/* A copy of threading's dict of ident → Thread; an empty one when nobody has imported it.
+ * A new reference, or NULL with an exception. */
 static PyObject *active_threads(void)
 {
-    PyObject *modules = PyImport_GetModuleDict();
-    PyObject *threading = PyDict_GetItemString(modules, "threading");
+    PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
     PyObject *active;
+    PyObject *copy;
 
     if (threading == NULL)
-        return NULL;
+        return PyDict_New();
     active = PyObject_GetAttrString(threading, "_active");
-    if (active == NULL) {
+    if (active == NULL || !PyDict_Check(active)) {
         PyErr_Clear();
-        return NULL;
+        Py_XDECREF(active);
+        return PyDict_New();
     }
-    /* The module keeps it alive. */
+    copy = PyDict_Copy(active);
     Py_DECREF(active);
-    return PyDict_Check(active) ? active : NULL;
+    return copy;
 }
 
-/* The name of the thread with [ident] as UTF-8, a new reference; NULL without an
- * exception when it has none. */
-static PyObject *name_of(PyObject *active, uint64_t ident)
+/* Appends (ident, name); a thread without a name that is a str is passed over. */
+static int ask_one(PyObject *names, PyObject *ident, PyObject *thread)
 {
-    PyObject *key = PyLong_FromUnsignedLongLong(ident);
-    PyObject *thread = key != NULL ? PyDict_GetItemWithError(active, key) : NULL;
-    PyObject *name = NULL;
+    PyObject *name = PyObject_GetAttrString(thread, "name");
     PyObject *utf8 = NULL;
+    PyObject *pair = NULL;
+    int status = -1;
 
-    Py_XINCREF(thread);
-    if (thread != NULL)
-        name = PyObject_GetAttrString(thread, "name");
+    if (name == NULL && !PyErr_ExceptionMatches(PyExc_Exception))
+        return -1; /* a KeyboardInterrupt, say, is not ours to swallow */
     if (name != NULL && PyUnicode_Check(name))
         utf8 = PyUnicode_AsEncodedString(name, "utf-8", "surrogatepass");
     PyErr_Clear();
-    Py_XDECREF(name);
-    Py_XDECREF(thread);
-    Py_XDECREF(key);
-    return utf8;
-}
-
-/* The name of the first thread of the process, which threading names on import only. */
-static PyObject *name_of_first(const PyThreadState *thread)
-{
-    if (thread->native_thread_id != (unsigned long)getpid())
-        return NULL;
-    return PyBytes_FromString("MainThread");
-}
-
-/* The state of the numbered thread, or NULL when the thread has ended. */
-static const PyThreadState *state_of(uint64_t id)
-{
-    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Main());
-
-    while (thread != NULL && thread->id != id)
-        thread = PyThreadState_Next(thread);
-    return thread;
-}
-
-static int learn_one(mw_tracer *tracer, mw_thread_row *row, PyObject *active)
-{
-    const PyThreadState *thread = state_of(row->id);
-    PyObject *name = NULL;
-    mw_status status;
-
-    if (thread == NULL)
-        return 0;
-    if (active != NULL)
-        name = name_of(active, row->ident);
-    if (name == NULL)
-        name = name_of_first(thread);
-    if (name == NULL)
-        return PyErr_Occurred() ? -1 : 0;
-    status = mw_code_table_string(&tracer->codes, PyBytes_AS_STRING(name),
-                                  (size_t)PyBytes_GET_SIZE(name), &row->name);
-    Py_DECREF(name);
-    if (status != MW_OK) {
-        PyErr_NoMemory();
-        return -1;
+    if (utf8 == NULL || !PyLong_Check(ident)) {
+        status = 0;
+        goto done;
     }
-    return 0;
+    pair = PyTuple_Pack(2, ident, utf8);
+    if (pair != NULL)
+        status = PyList_Append(names, pair);
+
+done:
+    Py_XDECREF(pair);
+    Py_XDECREF(utf8);
+    Py_XDECREF(name);
+    return status;
 }
 
-int mw_thread_names_learn(mw_tracer *tracer)
+PyObject *mw_thread_names_ask(void)
 {
     PyObject *active = active_threads();
+    PyObject *names = active != NULL ? PyList_New(0) : NULL;
+    PyObject *ident;
+    PyObject *thread;
+    Py_ssize_t position = 0;
 
-    for (uint32_t number = 1; number <= tracer->threads.count; number++)
-        if (learn_one(tracer, &tracer->threads.rows[number], active) < 0)
-            return -1;
-    return 0;
+    while (names != NULL && PyDict_Next(active, &position, &ident, &thread))
+        if (ask_one(names, ident, thread) < 0)
+            Py_CLEAR(names);
+    Py_XDECREF(active);
+    return names;
+}
+
+/* ── noting ──────────────────────────────────────────────────────────────────────── */
+
+/* The row of the thread with [ident]: the youngest, since idents are reused. */
+static mw_thread_row *row_of(mw_tracer *tracer, uint64_t ident)
+{
+    for (uint32_t number = tracer->threads.count; number > 0; number--)
+        if (tracer->threads.rows[number].ident == ident)
+            return &tracer->threads.rows[number];
+    return NULL;
+}
+
+static mw_status note(mw_tracer *tracer, mw_thread_row *row, const char *name, size_t length)
+{
+    return mw_code_table_string(&tracer->codes, name, length, &row->name);
+}
+
+/* The first thread of the process has a name only once threading has been imported. */
+static mw_status note_first(mw_tracer *tracer)
+{
+    static const char name[] = "MainThread";
+    uint64_t first = (uint64_t)getpid();
+
+    for (uint32_t number = 1; number <= tracer->threads.count; number++) {
+        mw_thread_row *row = &tracer->threads.rows[number];
+
+        if (row->native_id == first && row->name.index == 0)
+            return note(tracer, row, name, sizeof name - 1);
+    }
+    return MW_OK;
+}
+
+mw_status mw_thread_names_note(mw_tracer *tracer, PyObject *names)
+{
+    for (Py_ssize_t index = 0; index < PyList_GET_SIZE(names); index++) {
+        PyObject *pair = PyList_GET_ITEM(names, index);
+        PyObject *name = PyTuple_GET_ITEM(pair, 1);
+        uint64_t ident = PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(pair, 0));
+        mw_thread_row *row = row_of(tracer, ident);
+        mw_status status = MW_OK;
+
+        if (row != NULL)
+            status = note(tracer, row, PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name));
+        if (status != MW_OK)
+            return status;
+    }
+    return note_first(tracer);
 }

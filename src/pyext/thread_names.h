@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the threading module calls the threads that the tracer has numbered.
+ * What the threading module calls the threads that the tracer has numbered, in two steps:
+ * asking runs Python code (a name is a property), so other threads run meanwhile and may
+ * even stop the tracing; noting does not.
  */
 #pragma once
 
 #include "tracer/tracer.h"
 
-/* Notes the names of the threads that are alive now; a thread that has ended keeps the
- * last name that was noted.  Runs Python code; call it outside the guard.  Returns 0, or
- * -1 with an exception. */
-int mw_thread_names_learn(mw_tracer *tracer);
+#include <Python.h>
+
+/* A list of (ident, name as UTF-8 bytes) of the threads that are alive; NULL with an
+ * exception. */
+PyObject *mw_thread_names_ask(void);
+
+/* Notes those names; a thread that has ended keeps the last one.  Runs no Python code. */
+mw_status mw_thread_names_note(mw_tracer *tracer, PyObject *names) MW_MUST_CHECK;

@@ -59,7 +59,7 @@ static PyObject *stop(PyObject *module, PyObject *ignored)
         Py_RETURN_NONE;
     mw_reuse_hooks_remove();
     mw_allocator_hooks_remove();
-    mw_stack_walk_end();
+    mw_stack_walk_end(&mw_the_tracer);
     mw_tracer_stop(&mw_the_tracer);
     Py_RETURN_NONE;
 }
@@ -81,7 +81,7 @@ static PyObject *clear_traces(PyObject *module, PyObject *ignored)
 {
     if (!mw_the_tracer.is_active)
         Py_RETURN_NONE;
-    mw_stack_walk_end();
+    mw_stack_walk_end(&mw_the_tracer);
     mw_stack_walk_begin();
     if (mw_tracer_clear(&mw_the_tracer) != MW_OK) {
         mw_reuse_hooks_remove();
@@ -196,25 +196,44 @@ static PyObject *get_lost(PyObject *module, PyObject *ignored)
     return Py_BuildValue("(KK)", blocks, bytes);
 }
 
+static const char not_tracing[] =
+    "the tracemalloc module must be tracing memory allocations to take a snapshot";
+
 /* ── snapshots ───────────────────────────────────────────────────────────────────── */
 
-/* What is alive now; NULL with an exception.  Thread names are asked for first, since
- * that runs Python code, and nothing may between the guard's two calls. */
-static mw_snapshot *snapshot_now(void)
+/* The step that may not run Python code, from the look at `is_active` on.
+ * MW_UNSUPPORTED if another thread stopped the tracing while names were asked for. */
+static mw_status snapshot_with(PyObject *names, mw_snapshot **ret_snapshot)
 {
-    mw_snapshot *snapshot = NULL;
     mw_guard guard;
     mw_status status;
 
-    if (mw_thread_names_learn(&mw_the_tracer) < 0)
-        return NULL;
+    if (!mw_the_tracer.is_active)
+        return MW_UNSUPPORTED;
+    status = mw_thread_names_note(&mw_the_tracer, names);
+    if (status != MW_OK)
+        return status;
     guard = mw_guard_enter();
-    status = mw_tracer_snapshot(&mw_the_tracer, guard, mw_alloc_system(), &snapshot);
+    status = mw_tracer_snapshot(&mw_the_tracer, guard, mw_alloc_system(), ret_snapshot);
     mw_guard_leave(guard);
-    if (status != MW_OK) {
-        PyErr_NoMemory();
+    return status;
+}
+
+/* What is alive now; NULL with an exception. */
+static mw_snapshot *snapshot_now(void)
+{
+    mw_snapshot *snapshot = NULL;
+    PyObject *names = mw_thread_names_ask();
+    mw_status status;
+
+    if (names == NULL)
         return NULL;
-    }
+    status = snapshot_with(names, &snapshot);
+    Py_DECREF(names);
+    if (status == MW_UNSUPPORTED)
+        PyErr_SetString(PyExc_RuntimeError, not_tracing);
+    else if (status != MW_OK)
+        PyErr_NoMemory();
     return snapshot;
 }
 
@@ -230,9 +249,7 @@ static PyObject *take_snapshot(PyObject *module, PyObject *ignored)
     mw_snapshot *snapshot;
 
     if (!mw_the_tracer.is_active) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the tracemalloc module must be tracing memory allocations to take a "
-                        "snapshot");
+        PyErr_SetString(PyExc_RuntimeError, not_tracing);
         return NULL;
     }
     snapshot = snapshot_now();

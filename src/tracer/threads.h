@@ -17,9 +17,10 @@ enum {
 };
 
 typedef struct mw_thread_row {
-    uint64_t id;    /* of the interpreter's thread state, never reused; 0 = none  */
-    uint64_t ident; /* threading.get_ident()                                      */
-    mw_string name; /* in the tracer's code table; as last heard                  */
+    uint64_t id;        /* of the interpreter's thread state, never reused; 0 = none  */
+    uint64_t native_id; /* of the kernel; the process's for its first thread           */
+    uint64_t ident;     /* threading.get_ident()                                      */
+    mw_string name;     /* in the tracer's code table; as last heard                  */
 } mw_thread_row;
 
 typedef struct mw_threads {
@@ -27,7 +28,8 @@ typedef struct mw_threads {
     uint32_t count;                            /* numbered so far */
 } mw_threads;
 
-static inline mw_thread mw_threads_number(mw_threads *threads, uint64_t id, uint64_t ident)
+static inline mw_thread mw_threads_number(mw_threads *threads, uint64_t id, uint64_t ident,
+                                          uint64_t native_id)
 {
     uint32_t number;
 
@@ -36,7 +38,7 @@ static inline mw_thread mw_threads_number(mw_threads *threads, uint64_t id, uint
             return (mw_thread){number};
     if (number >= MW_THREAD_OTHERS)
         return (mw_thread){MW_THREAD_OTHERS};
-    threads->rows[number] = (mw_thread_row){.id = id, .ident = ident};
+    threads->rows[number] = (mw_thread_row){.id = id, .native_id = native_id, .ident = ident};
     threads->count = number;
     return (mw_thread){number};
 }

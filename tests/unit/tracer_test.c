@@ -193,11 +193,11 @@ TEST(tracer, tells_254_threads_apart_and_joins_the_others)
 
     CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
     for (uint32_t i = 1; i <= 300; i++) {
-        mw_thread thread = mw_threads_number(&tracer.threads, 1000 + i, i);
+        mw_thread thread = mw_threads_number(&tracer.threads, 1000 + i, i, i);
         mw_site site;
 
         CHECK_EQ(thread.index, i < MW_THREAD_OTHERS ? i : MW_THREAD_OTHERS);
-        CHECK_EQ(mw_threads_number(&tracer.threads, 1000 + i, i).index, thread.index);
+        CHECK_EQ(mw_threads_number(&tracer.threads, 1000 + i, i, i).index, thread.index);
         CHECK_OK(fake_site(&tracer, (fake_stack){1, thread.index}, 600, &site));
         mw_tracer_remember(&tracer, guard, 0x7f1200000010 + i * 1024, 600, site);
     }
