@@ -114,13 +114,11 @@ test-python: build
 	timeout --signal=ABRT $(TIMEOUT) \
 	    $(python) -m pytest $(TESTS) -q --junit-xml=$(RESULTS)/python-$(NAME).xml
 
+# MEMWHY_TEST_SLOW=1 (or all) adds CPython's own suites, each run traced and untraced.
 test-all: test-unit test-unit-clang ## the same on every interpreter that tools/pythons finds
 	@tools/pythons make-sid
 	@tools/pythons list
 	+@$(MAKE) --no-print-directory --keep-going $$(tools/pythons names | sed s/^/test-on-/)
-
-# CPython's own tests, traced and untraced: a selection everywhere; `all` takes long.
-test-all: export MEMWHY_TEST_SLOW ?= 1
 
 test-on-%:
 	@mkdir -p $(RESULTS); : >$(RESULTS)/python-$*.xml
