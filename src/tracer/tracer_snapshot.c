@@ -310,7 +310,7 @@ static mw_status name_threads(const translation *self, const mw_threads *threads
     return status;
 }
 
-/* ── snapshots ───────────────────────────────────────────────────────────────────── */
+/* ── everything ──────────────────────────────────────────────────────────────────── */
 
 static mw_status translate_raw(mw_tracer *tracer, const translation *main)
 {
@@ -329,41 +329,25 @@ static mw_status translate_raw(mw_tracer *tracer, const translation *main)
     return status;
 }
 
-mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
-                             mw_snapshot **ret_snapshot)
+static mw_status add_everything(mw_tracer *tracer, const translation *main, uintptr_t ignored)
 {
-    mw_snapshot_builder *builder = NULL;
-    translation main = {0};
-    mw_status status;
+    mw_status status = name_threads(main, &tracer->threads);
 
-    (void)guard;
-    status = mw_snapshot_builder_new(alloc, tracer->frame_limit, &builder);
-    if (status != MW_OK)
-        goto done;
-    status = translation_init(&main, alloc, builder, &tracer->codes, &tracer->paths);
+    (void)ignored;
     if (status == MW_OK)
-        status = name_threads(&main, &tracer->threads);
+        status = add_sites(main, main, &tracer->sites, &tracer->blocks.others);
     if (status == MW_OK)
-        status = add_sites(&main, &main, &tracer->sites, &tracer->blocks.others);
-    if (status == MW_OK)
-        status = translate_raw(tracer, &main);
-    if (status == MW_OK) {
-        status = mw_snapshot_builder_finish(builder, ret_snapshot);
-        builder = NULL;
-    }
-
-done:
-    translation_done(&main);
-    mw_snapshot_builder_free(builder);
+        status = translate_raw(tracer, main);
     return status;
 }
 
 /* ── one block ───────────────────────────────────────────────────────────────────── */
 
 /* The snapshot of one block of a known site. */
-static mw_status snapshot_of(mw_alloc *alloc, const translation *main, const mw_raw_lane *raw,
+static mw_status snapshot_of(const translation *main, const mw_raw_lane *raw,
                              const mw_site_table *sites, mw_site site, uint64_t size_bytes)
 {
+    mw_alloc *alloc = main->alloc;
     uint32_t *translated = mw_alloc_array(alloc, sites->count, sizeof *translated);
     translation lane = raw == NULL ? *main : (translation){0};
     site_source source = {.lane = &lane, .main = main, .sites = sites, .translated = translated};
@@ -380,8 +364,7 @@ static mw_status snapshot_of(mw_alloc *alloc, const translation *main, const mw_
 }
 
 /* Looks the block up in the main lane, then in the other, and adds it. */
-static mw_status add_known_block(mw_tracer *tracer, mw_alloc *alloc, const translation *main,
-                                 uintptr_t address)
+static mw_status add_known_block(mw_tracer *tracer, const translation *main, uintptr_t address)
 {
     mw_block_entry entry = mw_block_store_find(&tracer->blocks, address);
     mw_site site = {entry.label & MW_LABEL_SITE};
@@ -391,32 +374,35 @@ static mw_status add_known_block(mw_tracer *tracer, mw_alloc *alloc, const trans
     if (site.index != 0) {
         uint16_t size = mw_site_table_entry(&tracer->sites, site)->size;
 
-        return snapshot_of(alloc, main, NULL, &tracer->sites, site,
+        return snapshot_of(main, NULL, &tracer->sites, site,
                            entry.is_mapped ? entry.size_bytes : size);
     }
     mw_raw_lane_lock(&tracer->raw);
     block = tracer->raw.is_active ? mw_address_map_find(&tracer->raw.blocks, address) : NULL;
     if (block != NULL)
-        status = snapshot_of(alloc, main, &tracer->raw, &tracer->raw.sites, (mw_site){block->label},
+        status = snapshot_of(main, &tracer->raw, &tracer->raw.sites, (mw_site){block->label},
                              block->value);
     mw_raw_lane_unlock(&tracer->raw);
     return status;
 }
 
-mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uintptr_t address,
-                                   mw_alloc *alloc, mw_snapshot **ret_snapshot)
+/* ── snapshots ───────────────────────────────────────────────────────────────────── */
+
+/* A snapshot of what [add] adds, which may be one block at [address]. */
+static mw_status build(mw_tracer *tracer, mw_alloc *alloc,
+                       mw_status (*add)(mw_tracer *, const translation *, uintptr_t),
+                       uintptr_t address, mw_snapshot **ret_snapshot)
 {
     mw_snapshot_builder *builder = NULL;
     translation main = {0};
     mw_status status;
 
-    (void)guard;
     status = mw_snapshot_builder_new(alloc, tracer->frame_limit, &builder);
     if (status != MW_OK)
         goto done;
     status = translation_init(&main, alloc, builder, &tracer->codes, &tracer->paths);
     if (status == MW_OK)
-        status = add_known_block(tracer, alloc, &main, address);
+        status = add(tracer, &main, address);
     if (status == MW_OK) {
         status = mw_snapshot_builder_finish(builder, ret_snapshot);
         builder = NULL;
@@ -426,4 +412,18 @@ done:
     translation_done(&main);
     mw_snapshot_builder_free(builder);
     return status;
+}
+
+mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
+                             mw_snapshot **ret_snapshot)
+{
+    (void)guard;
+    return build(tracer, alloc, add_everything, 0, ret_snapshot);
+}
+
+mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                   mw_alloc *alloc, mw_snapshot **ret_snapshot)
+{
+    (void)guard;
+    return build(tracer, alloc, add_known_block, address, ret_snapshot);
 }
