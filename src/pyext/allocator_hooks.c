@@ -230,10 +230,19 @@ ALWAYS_INLINE void *traced_realloc(enum domain domain, void *block, size_t size)
     return moved;
 }
 
+/* What free forgets need not be put back, so nothing is kept of it. */
+static __attribute__((noinline)) void forget_for_good(mw_guard guard, enum domain domain,
+                                                      void *block)
+{
+    taken_block taken = {0};
+
+    forget(&mw_the_tracer, guard, domain, block, &taken);
+}
+
 ALWAYS_INLINE void traced_free(enum domain domain, void *block)
 {
     const PyMemAllocatorEx *next = &wrapped[domain];
-    taken_block taken = {0};
+    mw_forgotten forgotten;
     mw_guard guard;
 
     if (__builtin_expect(is_quiet(), 0) || block == NULL) {
@@ -241,7 +250,9 @@ ALWAYS_INLINE void traced_free(enum domain domain, void *block)
         return;
     }
     guard = mw_guard_enter();
-    forget(&mw_the_tracer, guard, domain, block, &taken);
+    if (domain == RAW || is_stranger(&mw_the_tracer) ||
+        !mw_tracer_forget_small(&mw_the_tracer, guard, (uintptr_t)block, &forgotten))
+        forget_for_good(guard, domain, block);
     next->free(next->ctx, block);
     mw_guard_leave(guard);
 }
