@@ -108,10 +108,14 @@ def main():
     show_heap(heap)
     overhead = measure_overhead(options.repeat)
     show_overhead(overhead)
+    sources = run("sources.py")
+    print(f"\nkept for each distinct source that is compiled and dropped: "
+          f"{sources['distinct']:.0f} B; for the same one again: {sources['same']:.1f} B")
     results = HERE / "results"
     results.mkdir(exist_ok=True)
     with open(results / "latest.json", "w") as file:
-        json.dump({"machine": machine(), "heap": heap, "overhead": overhead}, file, indent=1)
+        json.dump({"machine": machine(), "heap": heap, "overhead": overhead,
+                   "sources": sources}, file, indent=1)
 
 
 main()
