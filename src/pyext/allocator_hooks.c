@@ -105,20 +105,30 @@ typedef struct taken_block {
     mw_address_entry raw; /* address 0: it was not in the raw lane */
 } taken_block;
 
+static bool owns_main_lane(void)
+{
+    return mw_current_owns_main_lane(py_attached_thread_state());
+}
+
+/* Forgets a block of the main lane, if that is the caller's and has it. */
+static bool forget_in_main(mw_tracer *tracer, mw_guard guard, void *block, taken_block *ret_taken)
+{
+    if (!owns_main_lane())
+        return false;
+    ret_taken->main = mw_tracer_forget_other(tracer, guard, (uintptr_t)block);
+    return ret_taken->main.site.index != 0;
+}
+
 /* Looks everywhere but in the pages: a large block, one that was allocated in another
  * domain or interpreter, or one that is older than the tracing. */
 static __attribute__((noinline)) void forget_elsewhere(mw_tracer *tracer, mw_guard guard,
                                                        void *block, taken_block *ret_taken)
 {
-    if (mw_current_owns_main_lane(py_attached_thread_state())) {
-        /* What a stranger allocated and we free is in the other lane. */
-        if (!mw_tracer_may_know(tracer, (uintptr_t)block) && !tracer->has_strangers)
-            return;
-        ret_taken->main = mw_tracer_forget_other(tracer, guard, (uintptr_t)block);
-        if (ret_taken->main.site.index != 0)
-            return;
-    }
-    forget_raw(tracer, guard, block, &ret_taken->raw);
+    /* Where there are strangers, what they allocated and we free is in the other lane. */
+    if (!tracer->has_strangers && owns_main_lane() && !mw_tracer_may_know(tracer, (uintptr_t)block))
+        return;
+    if (!forget_in_main(tracer, guard, block, ret_taken))
+        forget_raw(tracer, guard, block, &ret_taken->raw);
 }
 
 /* Whether the caller holds a GIL, but not that of the main lane.  Such a caller has always
@@ -134,7 +144,7 @@ ALWAYS_INLINE void forget(mw_tracer *tracer, mw_guard guard, enum domain domain,
 {
     if (domain == RAW) {
         if (!forget_raw(tracer, guard, block, &ret_taken->raw))
-            forget_elsewhere(tracer, guard, block, ret_taken);
+            forget_in_main(tracer, guard, block, ret_taken);
         return;
     }
     if (is_stranger(tracer) ||

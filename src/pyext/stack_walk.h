@@ -9,9 +9,8 @@
  * stack.  No value is ever written twice in a process: after a stop or a clear the values
  * go on where they were, so a mark that was left in a stack out of sight (a parked
  * greenlet's) means nothing any more; and when all have been used, marks stay off.  The
- * first 512 looks of a process, and then
- * one in 4096, are compared with a checked walk; should the two ever differ, marks are
- * switched off for good.
+ * first 512 looks of a process, and then one in 4096, are compared with a checked walk;
+ * should the two ever differ, marks are switched off for good.
  *
  * The checked walk, where there is no mark.
  *
