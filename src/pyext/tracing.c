@@ -5,6 +5,7 @@
 #include "pyext/code_registry.h"
 #include "pyext/compat.h"
 #include "pyext/frames.h"
+#include "pyext/mechanisms.h"
 #include "pyext/raise.h"
 #include "pyext/reuse_hooks.h"
 #include "pyext/stack_walk.h"
@@ -410,6 +411,7 @@ int mw_tracing_init(void)
 {
     const char *reason;
 
+    mw_mechanisms_init();
     if (!mw_frames_self_check(&reason)) {
         PyErr_Format(PyExc_ImportError, "memwhy cannot trace this interpreter: %s", reason);
         return -1;
