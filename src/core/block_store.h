@@ -39,6 +39,7 @@ enum {
 
 /* The flags of a label. */
 #define MW_LABEL_WATCHED UINT32_C(0x80000000) /* tell us when this block is freed */
+#define MW_LABEL_POOLED  UINT32_C(0x40000000) /* the caller's: where the block came from */
 #define MW_LABEL_SITE    UINT32_C(0x3fffffff) /* the rest: a site number, 0 = none */
 
 typedef struct mw_page {
@@ -147,6 +148,26 @@ static inline uint32_t *mw_block_store_slot(mw_block_store *store, uintptr_t add
         mw_address_map_find(&store->others, address) != NULL)
         return NULL;
     return label;
+}
+
+/* As mw_block_store_slot, for a block of [units] that begins where one of its class may, at
+ * an address that mmap has given; false as well if its page has to be opened first. */
+static inline bool mw_block_store_aligned_slot(const mw_block_store *store, uintptr_t address,
+                                               uint32_t units, uint32_t **ret_label)
+{
+    const mw_page *leaf = store->directory[address >> (MW_PAGE_BITS + MW_LEAF_BITS)];
+    const mw_page *page;
+    uint32_t unit;
+
+    if (__builtin_expect(leaf == NULL, 0))
+        return false;
+    page = &leaf[address >> MW_PAGE_BITS & ((1 << MW_LEAF_BITS) - 1)];
+    /* Of the class, and without strays: one comparison. */
+    if (__builtin_expect((page->units | (uint32_t)page->has_strays << 16) != units, 0))
+        return false;
+    unit = (uint32_t)((address & (MW_PAGE_BYTES - 1)) - MW_PAGE_HEADER_BYTES) / MW_PAGE_UNIT_BYTES;
+    *ret_label = &page->labels[(unit * page->reciprocal) >> 16];
+    return true;
 }
 
 /* The label of a block that lies in a known page, or NULL. */

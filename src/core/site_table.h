@@ -126,6 +126,20 @@ static inline void mw_site_table_add(mw_site_table *table, mw_site site, size_t 
     }
 }
 
+/* The same for a block of at most MW_SITE_SIZE_FIXED bytes. */
+static inline void mw_site_table_add_small(mw_site_table *table, mw_site site)
+{
+    mw_site_entry *entry = mw_site_table_entry(table, site);
+
+    entry->live_blocks++;
+    entry->total_blocks++;
+}
+
+static inline void mw_site_table_subtract_small(mw_site_table *table, mw_site site)
+{
+    mw_site_table_entry(table, site)->live_blocks--;
+}
+
 static inline void mw_site_table_subtract(mw_site_table *table, mw_site site, size_t size_bytes)
 {
     mw_site_entry *entry = mw_site_table_entry(table, site);

@@ -15,10 +15,13 @@
 #include "pyext/allocator_hooks.h"
 
 #include "pyext/current_site.h"
+#include "pyext/pymalloc_pools.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NOINLINE      __attribute__((noinline))
 
 enum domain { RAW, MEM, OBJ, DOMAIN_COUNT };
 
@@ -36,8 +39,8 @@ static bool was_called[DOMAIN_COUNT];
 
 /* ── the main lane ───────────────────────────────────────────────────────────────── */
 
-ALWAYS_INLINE void remember_main(mw_tracer *tracer, mw_guard guard, const PyThreadState *thread,
-                                 void *block, size_t size)
+static void remember_main(mw_tracer *tracer, mw_guard guard, const PyThreadState *thread,
+                          void *block, size_t size)
 {
     mw_site site = mw_current_site(tracer, thread, size);
 
@@ -46,6 +49,9 @@ ALWAYS_INLINE void remember_main(mw_tracer *tracer, mw_guard guard, const PyThre
         return;
     }
     mw_tracer_remember(tracer, guard, (uintptr_t)block, size, site);
+    /* So that it can go back there without a call. */
+    if (mw_pool_has(block, size))
+        mw_tracer_mark_pooled(tracer, guard, (uintptr_t)block);
 }
 
 /* ── the raw lane ────────────────────────────────────────────────────────────────── */
@@ -174,6 +180,64 @@ static void restore(mw_tracer *tracer, mw_guard guard, void *block, const taken_
     mw_raw_lane_unlock(&tracer->raw);
 }
 
+/* ── out of a pool and back, without a call ──────────────────────────────────────── */
+
+/* What is rare about a block that has just come out of a pool. */
+static __attribute__((noinline)) void *remember_slowly(const PyThreadState *thread, void *block,
+                                                       size_t size)
+{
+    mw_guard guard = mw_guard_enter();
+
+    remember_main(&mw_the_tracer, guard, thread, block, size);
+    mw_guard_leave(guard);
+    return block;
+}
+
+/* A recorded block of a pool, or NULL if this takes the long way.  There are pools only
+ * while we are tracing; and as nobody is called, there is nothing to guard against. */
+ALWAYS_INLINE void *pooled_malloc(size_t size)
+{
+    const PyThreadState *thread = mw_frames_thread_of_gil();
+    mw_tracer *tracer = &mw_the_tracer;
+    mw_site site;
+    void *block;
+
+    if (__builtin_expect(size - 1 >= MW_POOL_REQUEST_MAXIMUM, 0) ||
+        __builtin_expect(!mw_current_owns_main_lane(thread), 0))
+        return NULL;
+    block = mw_pool_pop(size);
+    if (__builtin_expect(block == NULL, 0))
+        return NULL;
+    site = mw_current_site_at_once(tracer, thread, size);
+    if (__builtin_expect(site.index != 0, 1) &&
+        __builtin_expect(mw_tracer_remember_pooled(tracer, (uintptr_t)block, size, site), 1))
+        return block;
+    return remember_slowly(thread, block, size);
+}
+
+ALWAYS_INLINE void *pooled_calloc(size_t count, size_t size)
+{
+    void *block;
+
+    /* Neither factor is so large that the product might overflow. */
+    if (__builtin_expect((count | size) > MW_POOL_REQUEST_MAXIMUM, 0))
+        return NULL;
+    block = pooled_malloc(count * size);
+    return block != NULL ? memset(block, 0, count * size) : NULL;
+}
+
+/* Returns false, having done nothing, if this takes the long way. */
+ALWAYS_INLINE bool pooled_free(void *block)
+{
+    uint32_t units;
+    uint32_t *label = mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &units);
+
+    if (__builtin_expect(label == NULL, 0) || __builtin_expect(!mw_pool_push(block, units), 0))
+        return false;
+    mw_tracer_forget_pooled(&mw_the_tracer, label);
+    return true;
+}
+
 /* ── the hooks ───────────────────────────────────────────────────────────────────── */
 
 /* Whether a call is to be passed through: it comes from within a hook (pymalloc asks the
@@ -268,15 +332,31 @@ ALWAYS_INLINE void traced_free(enum domain domain, void *block)
 }
 
 #define DEFINE_HOOKS(name, domain)                                                                 \
+    static NOINLINE void *name##_malloc_slowly(size_t size)                                        \
+    {                                                                                              \
+        return traced_malloc(domain, size);                                                        \
+    }                                                                                              \
+    static NOINLINE void *name##_calloc_slowly(size_t count, size_t size)                          \
+    {                                                                                              \
+        return traced_calloc(domain, count, size);                                                 \
+    }                                                                                              \
+    static NOINLINE void name##_free_slowly(void *block)                                           \
+    {                                                                                              \
+        traced_free(domain, block);                                                                \
+    }                                                                                              \
     static void *name##_malloc(void *context, size_t size)                                         \
     {                                                                                              \
+        void *block = domain != RAW ? pooled_malloc(size) : NULL;                                  \
+                                                                                                   \
         (void)context;                                                                             \
-        return traced_malloc(domain, size);                                                        \
+        return __builtin_expect(block != NULL, 1) ? block : name##_malloc_slowly(size);            \
     }                                                                                              \
     static void *name##_calloc(void *context, size_t count, size_t size)                           \
     {                                                                                              \
+        void *block = domain != RAW ? pooled_calloc(count, size) : NULL;                           \
+                                                                                                   \
         (void)context;                                                                             \
-        return traced_calloc(domain, count, size);                                                 \
+        return __builtin_expect(block != NULL, 1) ? block : name##_calloc_slowly(count, size);     \
     }                                                                                              \
     static void *name##_realloc(void *context, void *block, size_t size)                           \
     {                                                                                              \
@@ -286,7 +366,8 @@ ALWAYS_INLINE void traced_free(enum domain domain, void *block)
     static void name##_free(void *context, void *block)                                            \
     {                                                                                              \
         (void)context;                                                                             \
-        traced_free(domain, block);                                                                \
+        if (domain == RAW || !pooled_free(block))                                                  \
+            name##_free_slowly(block);                                                             \
     }
 
 DEFINE_HOOKS(raw, RAW)
@@ -321,6 +402,9 @@ void mw_allocator_hooks_install(void)
     mw_raw_lane_lock(&mw_the_tracer.raw);
     mw_the_tracer.raw.may_walk = true;
     mw_raw_lane_unlock(&mw_the_tracer.raw);
+    /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
+    if (!is_in_chain(MEM) && !is_in_chain(OBJ))
+        mw_pymalloc_pools_probe();
     for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
         PyMemAllocatorEx hook = hooks[domain];
 
@@ -330,10 +414,12 @@ void mw_allocator_hooks_install(void)
         hook.ctx = wrapped[domain].ctx;
         PyMem_SetAllocator(python_domains[domain], &hook);
     }
+    mw_pymalloc_pools_enable();
 }
 
 void mw_allocator_hooks_remove(void)
 {
+    mw_pymalloc_pools_disable();
     for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
         PyMemAllocatorEx current;
 

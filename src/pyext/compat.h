@@ -87,3 +87,15 @@ enum {
     PY_REF_TRACERS_ARE_TOLD = 0
 #endif
 };
+
+/* The name of the allocator in force: "pymalloc" if and only if nobody wraps it; NULL if it is
+ * none of CPython's own.  Exported, though not public; weak, in case it should go. */
+#if PY_VERSION_HEX >= 0x030D0000 /* in an internal header since */
+extern const char *_PyMem_GetCurrentAllocatorName(void);
+#endif
+#pragma weak _PyMem_GetCurrentAllocatorName
+
+static inline const char *py_allocator_name(void)
+{
+    return _PyMem_GetCurrentAllocatorName != NULL ? _PyMem_GetCurrentAllocatorName() : NULL;
+}

@@ -46,3 +46,19 @@ static inline mw_site mw_current_site(mw_tracer *tracer, const PyThreadState *th
         site = mw_current_site_find(tracer, caller, frame, size_bytes, key);
     return site;
 }
+
+/* As mw_current_site for 1 to MW_SITE_SIZE_FIXED bytes, or 0 if it takes more than a look at
+ * the frame's mark and one at the cache. */
+static inline mw_site mw_current_site_at_once(mw_tracer *tracer, const PyThreadState *thread,
+                                              size_t size_bytes)
+{
+    const mw_py_frame *frame = mw_frames_innermost(thread);
+    mw_path caller;
+    uint64_t key;
+
+    if (__builtin_expect(frame == NULL, 0) ||
+        __builtin_expect(!mw_stack_walk_caller_at_once(tracer, frame, &caller), 0))
+        return (mw_site){0};
+    key = mw_site_cache_key(&tracer->cache, mw_frames_address(frame), (uint32_t)size_bytes);
+    return mw_site_cache_peek(&tracer->cache, key, caller);
+}

@@ -67,6 +67,9 @@
 #else
 #include <internal/pycore_frame.h>
 #endif
+#if PY_VERSION_HEX < 0x030C0000
+#include <internal/pycore_pystate.h>
+#endif
 #undef Py_BUILD_CORE
 #pragma GCC diagnostic pop
 

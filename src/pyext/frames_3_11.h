@@ -9,7 +9,7 @@
 
 static inline PyThreadState *mw_frames_thread_of_gil(void)
 {
-    return _PyThreadState_UncheckedGet();
+    return _PyThreadState_GET();
 }
 
 static inline mw_py_frame *mw_frames_innermost(const PyThreadState *thread)

@@ -60,6 +60,19 @@ static inline bool mw_stack_walk_read_mark(const mw_tracer *tracer, const mw_py_
     return ret_caller->index < tracer->paths.count;
 }
 
+/* The path of the caller of [frame], if its mark says it and need not be compared now. */
+static inline bool mw_stack_walk_caller_at_once(const mw_tracer *tracer, const mw_py_frame *frame,
+                                                mw_path *ret_path)
+{
+    if (__builtin_expect(!mw_stack_walk_read_mark(tracer, frame, ret_path), 0))
+        return false;
+    if (__builtin_expect(--mw_the_stack_marks.until_check != 0, 1))
+        return true;
+    /* The look is not taken: mw_stack_walk_caller will count it, and compare. */
+    mw_the_stack_marks.until_check = 1;
+    return false;
+}
+
 /* What mw_stack_walk_caller does when there is no mark, or one is to be compared. */
 mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *thread,
                                       mw_py_frame *frame, mw_path *ret_path) MW_MUST_CHECK;

@@ -42,10 +42,12 @@ static inline uint64_t mw_site_cache_key(const mw_site_cache *cache, uintptr_t a
 
 static inline uint32_t mw_site_cache_slot(uint64_t key, mw_path caller)
 {
-    uint64_t mixed = key + caller.index * MW_GOLDEN_64;
+    enum { CALLER_SHIFT = 20 };
 
-    mixed ^= mixed >> 29;
-    return (uint32_t)((mixed * UINT64_C(0xbf58476d1ce4e5b9)) >> (64 - MW_SITE_CACHE_BITS));
+    /* One multiplication: every bit of the factor reaches the product's upper ones. */
+    uint64_t mixed = key ^ (uint64_t)caller.index << CALLER_SHIFT;
+
+    return (uint32_t)((mixed * MW_GOLDEN_64) >> (64 - MW_SITE_CACHE_BITS));
 }
 
 /* The site, or 0. */
@@ -58,6 +60,16 @@ static inline mw_site mw_site_cache_find(const mw_site_cache *cache, uint64_t ke
         return (mw_site){entry->site};
     entry = &cache->entries[slot ^ 1];
     if (entry->key == key && entry->caller == caller.index)
+        return (mw_site){entry->site};
+    return (mw_site){0};
+}
+
+/* The site if it stands in its first place, or 0. */
+static inline mw_site mw_site_cache_peek(const mw_site_cache *cache, uint64_t key, mw_path caller)
+{
+    const mw_site_cache_entry *entry = &cache->entries[mw_site_cache_slot(key, caller)];
+
+    if (__builtin_expect(entry->key == key && entry->caller == caller.index, 1))
         return (mw_site){entry->site};
     return (mw_site){0};
 }

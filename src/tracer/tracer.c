@@ -239,6 +239,15 @@ void mw_tracer_remember_other(mw_tracer *tracer, mw_guard guard, uintptr_t addre
     mw_tracer_count(tracer, site, size_bytes);
 }
 
+void mw_tracer_mark_pooled(mw_tracer *tracer, mw_guard guard, uintptr_t address)
+{
+    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
+
+    (void)guard;
+    if (label != NULL && (*label & MW_LABEL_SITE) != 0)
+        *label |= MW_LABEL_POOLED;
+}
+
 static mw_forgotten forget_mapped(mw_tracer *tracer, mw_guard guard, mw_address_entry *block)
 {
     mw_forgotten forgotten = {{block->label & MW_LABEL_SITE}, block->value};

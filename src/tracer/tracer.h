@@ -119,16 +119,21 @@ static inline void mw_tracer_add_live(mw_tracer *tracer, uint64_t bytes)
     atomic_store_explicit(&tracer->live_bytes, live_bytes + bytes, memory_order_relaxed);
 }
 
+/* Counts a new block of [bytes] in the totals. */
+static inline void mw_tracer_raise(mw_tracer *tracer, uint64_t bytes)
+{
+    uint64_t live_bytes = atomic_load_explicit(&tracer->live_bytes, memory_order_relaxed) + bytes;
+
+    atomic_store_explicit(&tracer->live_bytes, live_bytes, memory_order_relaxed);
+    live_bytes += atomic_load_explicit(&tracer->raw.live_bytes, memory_order_relaxed);
+    if (__builtin_expect(live_bytes > tracer->peak_bytes, 0))
+        tracer->peak_bytes = live_bytes;
+}
+
 static inline void mw_tracer_count(mw_tracer *tracer, mw_site site, size_t size_bytes)
 {
-    uint64_t live_bytes;
-
     mw_site_table_add(&tracer->sites, site, size_bytes);
-    mw_tracer_add_live(tracer, size_bytes);
-    live_bytes = atomic_load_explicit(&tracer->live_bytes, memory_order_relaxed) +
-                 atomic_load_explicit(&tracer->raw.live_bytes, memory_order_relaxed);
-    if (live_bytes > tracer->peak_bytes)
-        tracer->peak_bytes = live_bytes;
+    mw_tracer_raise(tracer, size_bytes);
 }
 
 /* Records the block at [address]; [guard] proves that the hooks are quiet on this
@@ -177,11 +182,61 @@ static inline bool mw_tracer_forget_small(mw_tracer *tracer, mw_guard guard, uin
     (void)guard;
     if (__builtin_expect(label == NULL || *label == 0 || (*label & MW_LABEL_WATCHED) != 0, 0))
         return false;
-    site = (mw_site){*label};
+    site = (mw_site){*label & MW_LABEL_SITE};
     entry = mw_site_table_entry(&tracer->sites, site);
     *label = 0;
-    entry->live_blocks--;
+    mw_site_table_subtract_small(&tracer->sites, site);
     mw_tracer_add_live(tracer, -(uint64_t)entry->size);
     *ret_forgotten = (mw_forgotten){site, entry->size};
     return true;
+}
+
+/* ── the same for blocks out of a pool, which touch nothing but their own page ───── */
+
+/* Records a block of 1 to MW_SITE_SIZE_FIXED bytes that begins where one of its class may.
+ * Returns false, having done nothing, if more than its label would have to change.  Calls
+ * nobody, and so wants no guard. */
+static inline bool mw_tracer_remember_pooled(mw_tracer *tracer, uintptr_t address,
+                                             size_t size_bytes, mw_site site)
+{
+    uint32_t units = (uint32_t)(size_bytes - 1) / MW_PAGE_UNIT_BYTES + 1;
+    uint32_t *label;
+
+    if (!mw_block_store_aligned_slot(&tracer->blocks, address, units, &label) ||
+        __builtin_expect(*label != 0, 0))
+        return false;
+    *label = site.index | MW_LABEL_POOLED;
+    tracer->newest_address = address;
+    mw_site_table_add_small(&tracer->sites, site);
+    mw_tracer_raise(tracer, size_bytes);
+    return true;
+}
+
+/* Says of a known block that it came out of a pool. */
+void mw_tracer_mark_pooled(mw_tracer *tracer, mw_guard guard, uintptr_t address);
+
+/* The label of a block that came out of a pool and is not watched, or NULL; and the size of
+ * the pool's blocks in units. */
+static inline uint32_t *mw_tracer_find_pooled(const mw_tracer *tracer, uintptr_t address,
+                                              uint32_t *ret_units)
+{
+    const mw_page *page = mw_block_store_page(&tracer->blocks, address);
+    uint32_t *label;
+
+    if (__builtin_expect(page == NULL || page->labels == NULL, 0))
+        return NULL;
+    label = mw_page_label(page, address);
+    if (__builtin_expect(label == NULL || *label >> 30 != MW_LABEL_POOLED >> 30, 0))
+        return NULL;
+    *ret_units = page->units;
+    return label;
+}
+
+static inline void mw_tracer_forget_pooled(mw_tracer *tracer, uint32_t *label)
+{
+    mw_site site = {*label - MW_LABEL_POOLED};
+
+    *label = 0;
+    mw_site_table_subtract_small(&tracer->sites, site);
+    mw_tracer_add_live(tracer, -(uint64_t)mw_site_table_entry(&tracer->sites, site)->size);
 }
