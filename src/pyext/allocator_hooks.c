@@ -180,65 +180,7 @@ static void restore(mw_tracer *tracer, mw_guard guard, void *block, const taken_
     mw_raw_lane_unlock(&tracer->raw);
 }
 
-/* ── out of a pool and back, without a call ──────────────────────────────────────── */
-
-/* What is rare about a block that has just come out of a pool. */
-static __attribute__((noinline)) void *remember_slowly(const PyThreadState *thread, void *block,
-                                                       size_t size)
-{
-    mw_guard guard = mw_guard_enter();
-
-    remember_main(&mw_the_tracer, guard, thread, block, size);
-    mw_guard_leave(guard);
-    return block;
-}
-
-/* A recorded block of a pool, or NULL if this takes the long way.  There are pools only
- * while we are tracing; and as nobody is called, there is nothing to guard against. */
-ALWAYS_INLINE void *pooled_malloc(size_t size)
-{
-    const PyThreadState *thread = mw_frames_thread_of_gil();
-    mw_tracer *tracer = &mw_the_tracer;
-    mw_site site;
-    void *block;
-
-    if (__builtin_expect(size - 1 >= MW_POOL_REQUEST_MAXIMUM, 0) ||
-        __builtin_expect(!mw_current_owns_main_lane(thread), 0))
-        return NULL;
-    block = mw_pool_pop(size);
-    if (__builtin_expect(block == NULL, 0))
-        return NULL;
-    site = mw_current_site_at_once(tracer, thread, size);
-    if (__builtin_expect(site.index != 0, 1) &&
-        __builtin_expect(mw_tracer_remember_pooled(tracer, (uintptr_t)block, size, site), 1))
-        return block;
-    return remember_slowly(thread, block, size);
-}
-
-ALWAYS_INLINE void *pooled_calloc(size_t count, size_t size)
-{
-    void *block;
-
-    /* Neither factor is so large that the product might overflow. */
-    if (__builtin_expect((count | size) > MW_POOL_REQUEST_MAXIMUM, 0))
-        return NULL;
-    block = pooled_malloc(count * size);
-    return block != NULL ? memset(block, 0, count * size) : NULL;
-}
-
-/* Returns false, having done nothing, if this takes the long way. */
-ALWAYS_INLINE bool pooled_free(void *block)
-{
-    uint32_t units;
-    uint32_t *label = mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &units);
-
-    if (__builtin_expect(label == NULL, 0) || __builtin_expect(!mw_pool_push(block, units), 0))
-        return false;
-    mw_tracer_forget_pooled(&mw_the_tracer, label);
-    return true;
-}
-
-/* ── the hooks ───────────────────────────────────────────────────────────────────── */
+/* ── the long way, through the allocator beneath ─────────────────────────────────── */
 
 /* Whether a call is to be passed through: it comes from within a hook (pymalloc asks the
  * RAW domain for large blocks), or nothing is being traced. */
@@ -331,7 +273,7 @@ ALWAYS_INLINE void traced_free(enum domain domain, void *block)
     mw_guard_leave(guard);
 }
 
-#define DEFINE_HOOKS(name, domain)                                                                 \
+#define DEFINE_SLOW_HOOKS(name, domain)                                                            \
     static NOINLINE void *name##_malloc_slowly(size_t size)                                        \
     {                                                                                              \
         return traced_malloc(domain, size);                                                        \
@@ -340,39 +282,167 @@ ALWAYS_INLINE void traced_free(enum domain domain, void *block)
     {                                                                                              \
         return traced_calloc(domain, count, size);                                                 \
     }                                                                                              \
+    static NOINLINE void *name##_realloc_slowly(void *block, size_t size)                          \
+    {                                                                                              \
+        return traced_realloc(domain, block, size);                                                \
+    }                                                                                              \
     static NOINLINE void name##_free_slowly(void *block)                                           \
     {                                                                                              \
         traced_free(domain, block);                                                                \
-    }                                                                                              \
+    }
+
+DEFINE_SLOW_HOOKS(raw, RAW)
+DEFINE_SLOW_HOOKS(mem, MEM)
+DEFINE_SLOW_HOOKS(obj, OBJ)
+
+/* ── out of a pool and back, without a call ──────────────────────────────────────── */
+
+/* What is rare about a block that has just come out of a pool. */
+static __attribute__((noinline)) void *remember_slowly(const PyThreadState *thread, void *block,
+                                                       size_t size)
+{
+    mw_guard guard = mw_guard_enter();
+
+    remember_main(&mw_the_tracer, guard, thread, block, size);
+    mw_tracer_mark_pooled(&mw_the_tracer, guard, (uintptr_t)block);
+    mw_guard_leave(guard);
+    return block;
+}
+
+/* Records a block of a pool, and returns it.  As nobody is called, there is nothing to guard
+ * against. */
+ALWAYS_INLINE void *remember_pooled(const PyThreadState *thread, void *block, size_t size)
+{
+    mw_tracer *tracer = &mw_the_tracer;
+    mw_site site = mw_current_site_at_once(tracer, thread, size);
+
+    if (__builtin_expect(site.index != 0, 1) &&
+        __builtin_expect(mw_tracer_remember_pooled(tracer, (uintptr_t)block, size, site), 1))
+        return block;
+    return remember_slowly(thread, block, size);
+}
+
+/* A recorded block of a pool, or NULL if this takes the long way.  There are pools only
+ * while we are tracing. */
+ALWAYS_INLINE void *pooled_malloc(size_t size)
+{
+    const PyThreadState *thread = mw_frames_thread_of_gil();
+    void *block;
+
+    if (__builtin_expect(size - 1 >= MW_POOL_REQUEST_MAXIMUM, 0) ||
+        __builtin_expect(!mw_current_owns_main_lane(thread), 0))
+        return NULL;
+    block = mw_pool_pop(size);
+    return block != NULL ? remember_pooled(thread, block, size) : NULL;
+}
+
+ALWAYS_INLINE void *pooled_calloc(size_t count, size_t size)
+{
+    void *block;
+
+    /* Neither factor is so large that the product might overflow. */
+    if (__builtin_expect((count | size) > MW_POOL_REQUEST_MAXIMUM, 0))
+        return NULL;
+    block = pooled_malloc(count * size);
+    return block != NULL ? memset(block, 0, count * size) : NULL;
+}
+
+/* Returns false, having done nothing, if this takes the long way. */
+ALWAYS_INLINE bool pooled_free(void *block)
+{
+    uint32_t units;
+    uint32_t *label = mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &units);
+
+    if (__builtin_expect(label == NULL, 0) || __builtin_expect(!mw_pool_push(block, units), 0))
+        return false;
+    mw_tracer_forget_pooled(&mw_the_tracer, label);
+    return true;
+}
+
+/* pymalloc keeps a block that it need not grow and would not shrink by a quarter. */
+ALWAYS_INLINE bool stays_in_place(size_t size, size_t block_bytes)
+{
+    return size <= block_bytes && 4 * size > 3 * block_bytes;
+}
+
+/* pymalloc_realloc within its classes, or NULL, with nothing done, if this takes the long way. */
+ALWAYS_INLINE void *pooled_realloc(void *block, size_t size)
+{
+    uint32_t units;
+    uint32_t *label = mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &units);
+    size_t block_bytes;
+    void *moved;
+
+    if (label == NULL || size - 1 >= MW_POOL_REQUEST_MAXIMUM)
+        return NULL;
+    block_bytes = (size_t)units * MW_PAGE_UNIT_BYTES;
+    if (stays_in_place(size, block_bytes)) {
+        const PyThreadState *thread = mw_frames_thread_of_gil();
+
+        if (!mw_current_owns_main_lane(thread))
+            return NULL;
+        mw_tracer_forget_pooled(&mw_the_tracer, label);
+        return remember_pooled(thread, block, size);
+    }
+    moved = pooled_malloc(size);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, block, size < block_bytes ? size : block_bytes);
+    if (!pooled_free(block))
+        obj_free_slowly(block);
+    return moved;
+}
+
+/* ── the hooks ───────────────────────────────────────────────────────────────────── */
+
+/* The RAW domain has no pools. */
+static void *raw_malloc(void *context, size_t size)
+{
+    return raw_malloc_slowly(size);
+}
+
+static void *raw_calloc(void *context, size_t count, size_t size)
+{
+    return raw_calloc_slowly(count, size);
+}
+
+static void *raw_realloc(void *context, void *block, size_t size)
+{
+    return raw_realloc_slowly(block, size);
+}
+
+static void raw_free(void *context, void *block)
+{
+    raw_free_slowly(block);
+}
+
+#define DEFINE_POOLED_HOOKS(name)                                                                  \
     static void *name##_malloc(void *context, size_t size)                                         \
     {                                                                                              \
-        void *block = domain != RAW ? pooled_malloc(size) : NULL;                                  \
+        void *block = pooled_malloc(size);                                                         \
                                                                                                    \
-        (void)context;                                                                             \
         return __builtin_expect(block != NULL, 1) ? block : name##_malloc_slowly(size);            \
     }                                                                                              \
     static void *name##_calloc(void *context, size_t count, size_t size)                           \
     {                                                                                              \
-        void *block = domain != RAW ? pooled_calloc(count, size) : NULL;                           \
+        void *block = pooled_calloc(count, size);                                                  \
                                                                                                    \
-        (void)context;                                                                             \
         return __builtin_expect(block != NULL, 1) ? block : name##_calloc_slowly(count, size);     \
     }                                                                                              \
     static void *name##_realloc(void *context, void *block, size_t size)                           \
     {                                                                                              \
-        (void)context;                                                                             \
-        return traced_realloc(domain, block, size);                                                \
+        void *moved = pooled_realloc(block, size);                                                 \
+                                                                                                   \
+        return __builtin_expect(moved != NULL, 1) ? moved : name##_realloc_slowly(block, size);    \
     }                                                                                              \
     static void name##_free(void *context, void *block)                                            \
     {                                                                                              \
-        (void)context;                                                                             \
-        if (domain == RAW || !pooled_free(block))                                                  \
+        if (!pooled_free(block))                                                                   \
             name##_free_slowly(block);                                                             \
     }
 
-DEFINE_HOOKS(raw, RAW)
-DEFINE_HOOKS(mem, MEM)
-DEFINE_HOOKS(obj, OBJ)
+DEFINE_POOLED_HOOKS(mem)
+DEFINE_POOLED_HOOKS(obj)
 
 static const PyMemAllocatorEx hooks[DOMAIN_COUNT] = {
     {NULL, raw_malloc, raw_calloc, raw_realloc, raw_free},

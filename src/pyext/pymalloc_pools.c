@@ -80,32 +80,29 @@ static mw_pool_head *follow_ring(mw_pool *pool, uint32_t class_index)
     return NULL;
 }
 
-/* The head of the ring that [pool] is in, if it is one; from it a block has just been given
- * back, while another is still out: so it is in use, is not full, and is in its ring. */
-static mw_pool_head *find_head(mw_pool *pool, uint32_t class_index)
+static bool has_another_block(const void *block, uint32_t class_index)
 {
-    if (!has_readable_header(pool) || !is_pool_of_class(pool, class_index))
-        return NULL;
-    return follow_ring(pool, class_index);
+    return block != NULL && has_readable_header(block) &&
+           is_pool_of_class(mw_pool_of(block), class_index) && mw_pool_of(block)->live.count > 1;
 }
 
-/* The table that [class_index]'s head is in, or NULL.  Of three blocks in a row, two are in
- * one pool, even if one of them has filled a pool up. */
+/* The table that [class_index]'s head is in, or NULL.  A pool from which a block has just been
+ * given back, while another is still out, is in use and not full, and so in its ring.  If a
+ * block is the first of its pool, the next one is the second. */
 static mw_pool_head *find_table(uint32_t class_index)
 {
     size_t bytes = (size_t)(class_index + 1) << MW_POOL_UNIT_BITS;
-    void *blocks[] = {PyObject_Malloc(bytes), PyObject_Malloc(bytes), PyObject_Malloc(bytes)};
-    int last = mw_pool_of(blocks[1]) == mw_pool_of(blocks[2]) ? 2 : 1;
+    void *first = PyObject_Malloc(bytes);
+    void *second = has_another_block(first, class_index) ? NULL : PyObject_Malloc(bytes);
+    void *given_back = second != NULL ? second : first;
+    bool is_in_ring = has_another_block(given_back, class_index);
     mw_pool_head *head = NULL;
 
-    if (blocks[0] != NULL && blocks[1] != NULL && blocks[2] != NULL &&
-        mw_pool_of(blocks[last - 1]) == mw_pool_of(blocks[last])) {
-        PyObject_Free(blocks[last]);
-        head = find_head(mw_pool_of(blocks[last - 1]), class_index);
-        blocks[last] = NULL;
-    }
-    for (int index = 2; index >= 0; index--)
-        PyObject_Free(blocks[index]);
+    PyObject_Free(given_back);
+    if (is_in_ring)
+        head = follow_ring(mw_pool_of(given_back), class_index);
+    if (given_back == second)
+        PyObject_Free(first);
     return head != NULL ? head - class_index : NULL;
 }
 
