@@ -55,13 +55,18 @@ static bool is_full(const mw_address_map *map)
 
 mw_address_entry *mw_address_map_put(mw_address_map *map, uintptr_t address)
 {
-    mw_address_entry *entry = mw_address_map_find(map, address);
+    mw_address_entry *entry;
 
-    if (entry != NULL)
-        return entry;
-    if (address == 0 || (is_full(map) && !grow(map)))
+    if (address == 0 || (map->slots == NULL && !grow(map)))
         return NULL;
     entry = place(map->slots, map->slot_bits, address);
+    if (entry->address == address)
+        return entry;
+    if (__builtin_expect(is_full(map), 0)) {
+        if (!grow(map))
+            return NULL;
+        entry = place(map->slots, map->slot_bits, address);
+    }
     entry->address = address;
     map->count++;
     return entry;

@@ -147,11 +147,9 @@ mw_page *mw_block_store_page_open(mw_block_store *store, uintptr_t address, uint
     return page;
 }
 
-mw_address_entry *mw_block_store_put_other(mw_block_store *store, uintptr_t address,
-                                           size_t size_bytes)
+mw_address_entry *mw_block_store_put_other(mw_block_store *store, uintptr_t address)
 {
     mw_page *page = page_record(store, address);
-    mw_address_entry *block;
 
     /* The flag must be there before anybody looks: without it, a block of this page that
      * has no label counts as unknown. */
@@ -159,10 +157,7 @@ mw_address_entry *mw_block_store_put_other(mw_block_store *store, uintptr_t addr
         return NULL;
     if (page != NULL)
         page->has_strays = 1;
-    block = mw_address_map_put(&store->others, address);
-    if (block != NULL)
-        block->value = size_bytes;
-    return block;
+    return mw_address_map_put(&store->others, address);
 }
 
 bool mw_block_store_watch(mw_block_store *store, uintptr_t address, size_t size_bytes)
@@ -180,9 +175,10 @@ bool mw_block_store_watch(mw_block_store *store, uintptr_t address, size_t size_
         *label |= MW_LABEL_WATCHED;
         return true;
     }
-    block = mw_block_store_put_other(store, address, size_bytes);
+    block = mw_block_store_put_other(store, address);
     if (block == NULL)
         return false;
+    block->value = size_bytes;
     block->label = MW_LABEL_WATCHED;
     return true;
 }

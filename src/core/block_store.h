@@ -80,9 +80,9 @@ size_t mw_block_store_memory_bytes(const mw_block_store *store);
 /* The slow ways, out of line.  page_open makes or re-purposes the page of [address] for
  * [units] and returns NULL if the block must go to the map. */
 mw_page *mw_block_store_page_open(mw_block_store *store, uintptr_t address, uint32_t units);
-/* Puts into the map, or NULL when out of memory. */
-mw_address_entry *mw_block_store_put_other(mw_block_store *store, uintptr_t address,
-                                           size_t size_bytes);
+/* The entry in the map, added with size 0 and label 0 if it is not there; NULL when out of
+ * memory. */
+mw_address_entry *mw_block_store_put_other(mw_block_store *store, uintptr_t address);
 
 /* Marks the block at [address] of [size_bytes], known or not, so that taking it shows
  * MW_LABEL_WATCHED.  Returns false when out of memory. */

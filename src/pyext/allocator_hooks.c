@@ -111,51 +111,23 @@ typedef struct taken_block {
     mw_address_entry raw; /* address 0: it was not in the raw lane */
 } taken_block;
 
-static bool owns_main_lane(void)
+/* A RAW block is as a rule in the raw lane, another one in the main lane; where it is in
+ * neither, it is older than the tracing, or was allocated in another domain. */
+static NOINLINE void forget(mw_tracer *tracer, mw_guard guard, enum domain domain, void *block,
+                            taken_block *ret_taken)
 {
-    return mw_current_owns_main_lane(py_attached_thread_state());
-}
+    const PyThreadState *thread =
+        domain != RAW ? mw_frames_thread_of_gil() : py_attached_thread_state();
+    mw_whereabouts whereabouts = MW_ELSEWHERE;
 
-/* Forgets a block of the main lane, if that is the caller's and has it. */
-static bool forget_in_main(mw_tracer *tracer, mw_guard guard, void *block, taken_block *ret_taken)
-{
-    if (!owns_main_lane())
-        return false;
-    ret_taken->main = mw_tracer_forget_other(tracer, guard, (uintptr_t)block);
-    return ret_taken->main.site.index != 0;
-}
-
-/* Looks everywhere but in the pages: a large block, one that was allocated in another
- * domain or interpreter, or one that is older than the tracing. */
-static __attribute__((noinline)) void forget_elsewhere(mw_tracer *tracer, mw_guard guard,
-                                                       void *block, taken_block *ret_taken)
-{
+    if (domain == RAW && forget_raw(tracer, guard, block, &ret_taken->raw))
+        return;
+    if (mw_current_owns_main_lane(thread))
+        whereabouts = mw_tracer_forget(tracer, guard, (uintptr_t)block, &ret_taken->main);
     /* Where there are strangers, what they allocated and we free is in the other lane. */
-    if (!tracer->has_strangers && owns_main_lane() && !mw_tracer_may_know(tracer, (uintptr_t)block))
-        return;
-    if (!forget_in_main(tracer, guard, block, ret_taken))
+    if (domain != RAW &&
+        (whereabouts == MW_ELSEWHERE || (whereabouts == MW_BORN_BEFORE && tracer->has_strangers)))
         forget_raw(tracer, guard, block, &ret_taken->raw);
-}
-
-/* Whether the caller holds a GIL, but not that of the main lane.  Such a caller has always
- * allocated before it frees, so where none has, nobody need be asked. */
-ALWAYS_INLINE bool is_stranger(const mw_tracer *tracer)
-{
-    return __builtin_expect(tracer->has_strangers, 0) &&
-           !mw_current_owns_main_lane(mw_frames_thread_of_gil());
-}
-
-ALWAYS_INLINE void forget(mw_tracer *tracer, mw_guard guard, enum domain domain, void *block,
-                          taken_block *ret_taken)
-{
-    if (domain == RAW) {
-        if (!forget_raw(tracer, guard, block, &ret_taken->raw))
-            forget_in_main(tracer, guard, block, ret_taken);
-        return;
-    }
-    if (is_stranger(tracer) ||
-        !mw_tracer_forget_small(tracer, guard, (uintptr_t)block, &ret_taken->main))
-        forget_elsewhere(tracer, guard, block, ret_taken);
 }
 
 ALWAYS_INLINE void remember(mw_tracer *tracer, mw_guard guard, enum domain domain, void *block,
@@ -246,19 +218,10 @@ ALWAYS_INLINE void *traced_realloc(enum domain domain, void *block, size_t size)
     return moved;
 }
 
-/* What free forgets need not be put back, so nothing is kept of it. */
-static __attribute__((noinline)) void forget_for_good(mw_guard guard, enum domain domain,
-                                                      void *block)
-{
-    taken_block taken = {0};
-
-    forget(&mw_the_tracer, guard, domain, block, &taken);
-}
-
 ALWAYS_INLINE void traced_free(enum domain domain, void *block)
 {
     const PyMemAllocatorEx *next = &wrapped[domain];
-    mw_forgotten forgotten;
+    taken_block taken;
     mw_guard guard;
 
     if (__builtin_expect(is_quiet(), 0) || block == NULL) {
@@ -266,9 +229,7 @@ ALWAYS_INLINE void traced_free(enum domain domain, void *block)
         return;
     }
     guard = mw_guard_enter();
-    if (domain == RAW || is_stranger(&mw_the_tracer) ||
-        !mw_tracer_forget_small(&mw_the_tracer, guard, (uintptr_t)block, &forgotten))
-        forget_for_good(guard, domain, block);
+    forget(&mw_the_tracer, guard, domain, block, &taken);
     next->free(next->ctx, block);
     mw_guard_leave(guard);
 }

@@ -99,3 +99,6 @@ static inline const char *py_allocator_name(void)
 {
     return _PyMem_GetCurrentAllocatorName != NULL ? _PyMem_GetCurrentAllocatorName() : NULL;
 }
+
+/* Whether pymalloc's structures stand in a header (internal/pycore_obmalloc.h). */
+#define PY_SHOWS_ITS_POOLS (PY_VERSION_HEX >= 0x030C0000)

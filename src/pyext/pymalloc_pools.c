@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#if PY_VERSION_HEX >= 0x030C0000
+#if PY_SHOWS_ITS_POOLS
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wundef"

@@ -223,17 +223,35 @@ void mw_tracer_displace(mw_tracer *tracer, mw_guard guard, uintptr_t address, ui
         mw_tracer_forget_code(tracer, guard, address);
 }
 
+/* Empties an entry of the map likewise. */
+static void displace_mapped(mw_tracer *tracer, mw_guard guard, mw_address_entry *block)
+{
+    mw_site site = {block->label & MW_LABEL_SITE};
+    bool is_watched = (block->label & MW_LABEL_WATCHED) != 0;
+
+    block->label = 0;
+    if (site.index != 0)
+        subtract(tracer, site, block->value);
+    if (is_watched)
+        mw_tracer_forget_code(tracer, guard, block->address);
+}
+
 void mw_tracer_remember_other(mw_tracer *tracer, mw_guard guard, uintptr_t address,
                               size_t size_bytes, mw_site site)
 {
+    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
     mw_address_entry *block;
 
-    mw_tracer_forget_other(tracer, guard, address);
-    block = mw_block_store_put_other(&tracer->blocks, address, size_bytes);
+    if (label != NULL && *label != 0)
+        mw_tracer_displace(tracer, guard, address, label);
+    block = mw_block_store_put_other(&tracer->blocks, address);
     if (block == NULL) {
         mw_tracer_lose(tracer, guard, size_bytes);
         return;
     }
+    if (block->label != 0)
+        displace_mapped(tracer, guard, block);
+    block->value = size_bytes;
     block->label = site.index;
     tracer->newest_address = address;
     mw_tracer_count(tracer, site, size_bytes);
@@ -248,36 +266,42 @@ void mw_tracer_mark_pooled(mw_tracer *tracer, mw_guard guard, uintptr_t address)
         *label |= MW_LABEL_POOLED;
 }
 
+static mw_forgotten forget_labelled(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                    uint32_t *label)
+{
+    mw_site site = {*label & MW_LABEL_SITE};
+
+    mw_tracer_displace(tracer, guard, address, label);
+    return (mw_forgotten){site, mw_site_table_entry(&tracer->sites, site)->size};
+}
+
 static mw_forgotten forget_mapped(mw_tracer *tracer, mw_guard guard, mw_address_entry *block)
 {
     mw_forgotten forgotten = {{block->label & MW_LABEL_SITE}, block->value};
-    bool is_watched = (block->label & MW_LABEL_WATCHED) != 0;
-    uintptr_t address = block->address;
 
+    displace_mapped(tracer, guard, block);
     mw_address_map_remove(&tracer->blocks.others, block);
-    if (forgotten.site.index != 0)
-        subtract(tracer, forgotten.site, forgotten.size_bytes);
-    if (is_watched)
-        mw_tracer_forget_code(tracer, guard, address);
     return forgotten;
 }
 
-mw_forgotten mw_tracer_forget_other(mw_tracer *tracer, mw_guard guard, uintptr_t address)
+mw_whereabouts mw_tracer_forget(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                mw_forgotten *ret_forgotten)
 {
-    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
+    const mw_page *page = mw_block_store_page(&tracer->blocks, address);
+    uint32_t *label = page != NULL && page->labels != NULL ? mw_page_label(page, address) : NULL;
     mw_address_entry *block;
-    mw_forgotten forgotten = {0};
 
     if (label != NULL && *label != 0) {
-        forgotten.site = (mw_site){*label & MW_LABEL_SITE};
-        forgotten.size_bytes = mw_site_table_entry(&tracer->sites, forgotten.site)->size;
-        mw_tracer_displace(tracer, guard, address, label);
-        return forgotten;
+        *ret_forgotten = forget_labelled(tracer, guard, address, label);
+    } else {
+        if (label != NULL && !page->has_strays)
+            return MW_BORN_BEFORE;
+        block = mw_address_map_find(&tracer->blocks.others, address);
+        if (block == NULL)
+            return MW_ELSEWHERE;
+        *ret_forgotten = forget_mapped(tracer, guard, block);
     }
-    block = mw_address_map_find(&tracer->blocks.others, address);
-    if (block == NULL)
-        return forgotten;
-    return forget_mapped(tracer, guard, block);
+    return ret_forgotten->site.index != 0 ? MW_FORGOTTEN : MW_ELSEWHERE;
 }
 
 bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_size_bytes)

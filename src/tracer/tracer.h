@@ -99,7 +99,17 @@ typedef struct mw_forgotten {
 /* Out of line, for what is rare. */
 void mw_tracer_remember_other(mw_tracer *tracer, mw_guard guard, uintptr_t address,
                               size_t size_bytes, mw_site site);
-mw_forgotten mw_tracer_forget_other(mw_tracer *tracer, mw_guard guard, uintptr_t address);
+
+/* What became of a block that was to be forgotten. */
+typedef enum mw_whereabouts {
+    MW_FORGOTTEN,
+    MW_BORN_BEFORE, /* its page is known, and it is not: it is older than the tracing */
+    MW_ELSEWHERE,   /* not in this lane                                               */
+} mw_whereabouts;
+
+/* Forgets any block of this lane; [ret_forgotten] is written if it was there. */
+mw_whereabouts mw_tracer_forget(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                                mw_forgotten *ret_forgotten);
 /* Whether the main lane has the block at [address]; if so, its size. */
 bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_size_bytes);
 /* Gives a known block of the same size class another site. */
@@ -154,41 +164,6 @@ static inline void mw_tracer_remember(mw_tracer *tracer, mw_guard guard, uintptr
     *label = site.index;
     tracer->newest_address = address;
     mw_tracer_count(tracer, site, size_bytes);
-}
-
-/* Whether a block that mw_tracer_forget_small did not find may be known all the same.  It
- * is not if it lies in a page of its own class without strays: then it is merely older
- * than the tracing. */
-static inline bool mw_tracer_may_know(const mw_tracer *tracer, uintptr_t address)
-{
-    const mw_page *page = mw_block_store_page(&tracer->blocks, address);
-    const uint32_t *label;
-
-    if (page == NULL || page->labels == NULL || page->has_strays)
-        return true;
-    label = mw_page_label(page, address);
-    return label == NULL || *label != 0;
-}
-
-/* Forgets a block of a known page; returns false if it is not there, and may be
- * elsewhere. */
-static inline bool mw_tracer_forget_small(mw_tracer *tracer, mw_guard guard, uintptr_t address,
-                                          mw_forgotten *ret_forgotten)
-{
-    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
-    mw_site site;
-    mw_site_entry *entry;
-
-    (void)guard;
-    if (__builtin_expect(label == NULL || *label == 0 || (*label & MW_LABEL_WATCHED) != 0, 0))
-        return false;
-    site = (mw_site){*label & MW_LABEL_SITE};
-    entry = mw_site_table_entry(&tracer->sites, site);
-    *label = 0;
-    mw_site_table_subtract_small(&tracer->sites, site);
-    mw_tracer_add_live(tracer, -(uint64_t)entry->size);
-    *ret_forgotten = (mw_forgotten){site, entry->size};
-    return true;
 }
 
 /* ── the same for blocks out of a pool, which touch nothing but their own page ───── */

@@ -68,10 +68,12 @@ static bool put(mw_block_store *store, twin_block block)
         return true;
     }
     take(store, block.address);
-    other = mw_block_store_put_other(store, block.address, block.size_bytes);
-    if (other != NULL)
-        other->label = block.label;
-    return other != NULL;
+    other = mw_block_store_put_other(store, block.address);
+    if (other == NULL)
+        return false;
+    other->value = block.size_bytes;
+    other->label = block.label;
+    return true;
 }
 
 /* ── an address space ────────────────────────────────────────────────────────────── */

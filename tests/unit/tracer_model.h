@@ -284,11 +284,7 @@ typedef struct taken_block {
 static inline void forget(mw_tracer *tracer, mw_guard guard, uintptr_t address, taken_block *taken)
 {
     *taken = (taken_block){0};
-    if (mw_tracer_forget_small(tracer, guard, address, &taken->main))
-        return;
-    if (mw_tracer_may_know(tracer, address))
-        taken->main = mw_tracer_forget_other(tracer, guard, address);
-    if (taken->main.site.index != 0)
+    if (mw_tracer_forget(tracer, guard, address, &taken->main) == MW_FORGOTTEN)
         return;
     mw_raw_lane_lock(&tracer->raw);
     (void)mw_raw_lane_forget(&tracer->raw, guard, address, &taken->raw);

@@ -87,7 +87,8 @@ TEST(tracer, does_not_take_older_blocks_for_known_ones)
     forget(&tracer, guard, 0x7f1200000040, &taken);
     CHECK_EQ(taken.main.site.index, 0);
     CHECK_EQ(taken.raw.address, 0);
-    CHECK(!mw_tracer_may_know(&tracer, 0x7f1200000040));
+    CHECK_EQ(mw_tracer_forget(&tracer, guard, 0x7f1200000040, &taken.main), MW_BORN_BEFORE);
+    CHECK_EQ(mw_tracer_forget(&tracer, guard, 0x7f1300000040, &taken.main), MW_ELSEWHERE);
     CHECK(!mw_tracer_knows(&tracer, 0x7f1200000040, &size_bytes));
     mw_tracer_move(&tracer, guard, 0x7f1200000040, site_of(&tracer, 2, 16));
     restore(&tracer, guard, 0x7f1200000040, &taken);
