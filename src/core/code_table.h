@@ -26,13 +26,6 @@
 #include "core/address_map.h"
 #include "core/ids.h"
 
-/* An address in a frame that is not complete yet, or that is none of Python's: the path
- * runs through it without a frame of its own. */
-#define MW_INSTRUCTION_TRANSPARENT UINT32_C(0xffffffff)
-
-/* Instructions with this bit stand at the root of a path and name a thread. */
-#define MW_INSTRUCTION_THREAD UINT32_C(0x80000000)
-
 enum { MW_INSTRUCTION_UNIT_BYTES = 2 }; /* sizeof(_Py_CODEUNIT) */
 
 typedef struct mw_code_row {

@@ -42,6 +42,13 @@ typedef struct {
     uint32_t index;
 } mw_thread;
 
+/* An address in a frame that is not complete yet, or that is none of Python's: the path
+ * runs through it without a frame of its own. */
+#define MW_INSTRUCTION_TRANSPARENT UINT32_C(0xffffffff)
+
+/* Instructions with this bit stand at the root of a path and name a thread. */
+#define MW_INSTRUCTION_THREAD UINT32_C(0x80000000)
+
 /* What tracemalloc calls the "domain" of PyMem_RawMalloc and its siblings. */
 enum { MW_DOMAIN_PYTHON = 0 };
 

@@ -4,6 +4,11 @@
 enum {
     FIRST_SLOT_BITS = 12,
     ROOT_HASH = 0x12345, /* any value but 0, so that short paths spread as well */
+    MOVES_PER_NODE = 4,  /* from the former child table; more than one, so that growth
+                            ends well before the next one begins                     */
+    RELEASED_AT_ONCE_BYTES = 1 << 16,
+    BATCH = 64, /* look-ups whose memory is fetched together; bounds what a call has
+                   on the stack                                                      */
 };
 
 static uint32_t slot_count(const mw_path_trie *trie)
@@ -21,21 +26,71 @@ static void put(uint32_t *slots, uint32_t slot_bits, uint32_t hash, uint32_t num
     slots[slot] = hash << MW_PATH_INDEX_BITS | number;
 }
 
-/* Doubles the child table.  The old one stays in force if memory is refused. */
-static mw_status grow_slots(mw_path_trie *trie)
+/* ── growth ──────────────────────────────────────────────────────────────────────── */
+
+/* Begins to double the child table.  The old one stays in force if memory is refused. */
+static mw_status begin_growth(mw_path_trie *trie)
 {
     uint32_t bits = trie->slot_bits + 1;
     uint32_t *slots = mw_alloc_array(trie->alloc, (size_t)1 << bits, sizeof *slots);
 
     if (slots == NULL)
         return MW_NO_MEMORY;
-    for (uint32_t number = 1; number < trie->count; number++)
-        put(slots, bits, trie->nodes[number].hash, number);
-    mw_alloc_release(trie->alloc, trie->slots, slot_count(trie) * sizeof *slots);
+    mw_alloc_release(trie->alloc, trie->former, trie->former_bytes);
+    trie->former = trie->slots;
+    trie->former_bits = trie->slot_bits;
+    trie->former_bytes = slot_count(trie) * sizeof *slots;
+    trie->moving_next = 1;
+    trie->moving_end = trie->count;
     trie->slots = slots;
     trie->slot_bits = bits;
     return MW_OK;
 }
+
+/* Moves a few nodes into the new table. */
+static void move_some(mw_path_trie *trie)
+{
+    for (uint32_t i = 0; i < MOVES_PER_NODE && mw_path_trie_is_moving(trie); i++) {
+        uint32_t number = trie->moving_next++;
+
+        put(trie->slots, trie->slot_bits, trie->nodes[number].hash, number);
+    }
+}
+
+/* Gives a piece of the former table back: unmapping all of a large one takes the system
+ * milliseconds. */
+static void release_some(mw_path_trie *trie)
+{
+    size_t kept_bytes = trie->former_bytes > RELEASED_AT_ONCE_BYTES
+                            ? trie->former_bytes - RELEASED_AT_ONCE_BYTES
+                            : 0;
+    uint32_t *kept = NULL;
+
+    if (kept_bytes != 0)
+        kept = trie->alloc->resize(trie->alloc, trie->former, trie->former_bytes, kept_bytes);
+    if (kept == NULL) {
+        mw_alloc_release(trie->alloc, trie->former, trie->former_bytes);
+        kept_bytes = 0;
+    }
+    trie->former = kept;
+    trie->former_bytes = kept_bytes;
+}
+
+/* The share of the growth that each new node pays. */
+static mw_status grow_some(mw_path_trie *trie)
+{
+    if (__builtin_expect(trie->former != NULL, 0)) {
+        if (mw_path_trie_is_moving(trie))
+            move_some(trie);
+        else
+            release_some(trie);
+    }
+    if ((uint64_t)trie->count * 4 >= (uint64_t)slot_count(trie) * 3)
+        return begin_growth(trie);
+    return MW_OK;
+}
+
+/* ── life ────────────────────────────────────────────────────────────────────────── */
 
 mw_status mw_path_trie_init(mw_path_trie *trie, mw_alloc *alloc)
 {
@@ -59,6 +114,7 @@ void mw_path_trie_done(mw_path_trie *trie)
     if (trie->alloc == NULL)
         return;
     mw_alloc_release(trie->alloc, trie->slots, slot_count(trie) * sizeof *trie->slots);
+    mw_alloc_release(trie->alloc, trie->former, trie->former_bytes);
     mw_alloc_release(trie->alloc, trie->nodes, trie->capacity * sizeof *trie->nodes);
     *trie = (mw_path_trie){0};
 }
@@ -70,11 +126,9 @@ mw_status mw_path_trie_add(mw_path_trie *trie, mw_path caller, mw_instruction in
     uint32_t hash = mw_path_hash(trie->nodes[caller.index].hash, instruction);
     mw_status status;
 
-    if ((uint64_t)trie->count * 4 >= (uint64_t)slot_count(trie) * 3) {
-        status = grow_slots(trie);
-        if (status != MW_OK)
-            return status;
-    }
+    status = grow_some(trie);
+    if (status != MW_OK)
+        return status;
     status = mw_alloc_grow(trie->alloc, &trie->nodes, trie->count, &trie->capacity,
                            sizeof *trie->nodes, MW_PATH_MAXIMUM + 1);
     if (status != MW_OK)
@@ -86,14 +140,118 @@ mw_status mw_path_trie_add(mw_path_trie *trie, mw_path caller, mw_instruction in
     return MW_OK;
 }
 
-bool mw_path_trie_is_consistent(const mw_path_trie *trie)
+/* ── batches ─────────────────────────────────────────────────────────────────────── */
+
+/* Where a batch of look-ups will lead, if each path is there. */
+typedef struct expectation {
+    uint32_t hashes[BATCH];
+    uint32_t numbers[BATCH]; /* the first node of the right tag, 0 = none */
+} expectation;
+
+static void expect_hashes(const mw_path_trie *trie, mw_path caller,
+                          const mw_instruction *instructions, uint32_t count, expectation *expected)
+{
+    uint32_t hash = trie->nodes[caller.index].hash;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (instructions[i].index != MW_INSTRUCTION_TRANSPARENT) {
+            hash = mw_path_hash(hash, instructions[i]);
+            __builtin_prefetch(&trie->slots[hash >> (32 - trie->slot_bits)]);
+        }
+        expected->hashes[i] = hash;
+    }
+}
+
+static void expect_numbers(const mw_path_trie *trie, uint32_t count, expectation *expected)
+{
+    const uint32_t number_mask = MW_PATH_MAXIMUM;
+    uint32_t slot_mask = slot_count(trie) - 1;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t tag = expected->hashes[i] << MW_PATH_INDEX_BITS;
+        uint32_t slot = expected->hashes[i] >> (32 - trie->slot_bits);
+        uint32_t value;
+
+        while ((value = trie->slots[slot]) != 0 && (value & ~number_mask) != tag)
+            slot = (slot + 1) & slot_mask;
+        expected->numbers[i] = value & number_mask;
+        __builtin_prefetch(&trie->nodes[value & number_mask]);
+    }
+}
+
+/* Extends by one batch.  The guesses are checked against the nodes themselves; where one
+ * is wrong, the usual look-up decides. */
+static mw_status extend_batch(mw_path_trie *trie, mw_path caller,
+                              const mw_instruction *instructions, uint32_t count,
+                              mw_path *ret_paths)
+{
+    expectation expected;
+
+    expect_hashes(trie, caller, instructions, count, &expected);
+    expect_numbers(trie, count, &expected);
+    for (uint32_t i = 0; i < count; i++) {
+        const mw_path_node *node = &trie->nodes[expected.numbers[i]];
+        mw_status status;
+
+        if (instructions[i].index == MW_INSTRUCTION_TRANSPARENT) {
+            ret_paths[i] = caller;
+            continue;
+        }
+        if (__builtin_expect(expected.numbers[i] != 0 && node->caller == caller.index &&
+                                 node->instruction == instructions[i].index,
+                             1)) {
+            ret_paths[i].index = expected.numbers[i];
+        } else {
+            status = mw_path_trie_child(trie, caller, instructions[i], &ret_paths[i]);
+            if (status != MW_OK)
+                return status;
+        }
+        caller = ret_paths[i];
+    }
+    return MW_OK;
+}
+
+mw_status mw_path_trie_extend(mw_path_trie *trie, mw_path caller,
+                              const mw_instruction *instructions, uint32_t count,
+                              mw_path *ret_paths)
+{
+    for (uint32_t done = 0; done < count; done += BATCH) {
+        uint32_t batch = count - done < BATCH ? count - done : BATCH;
+        mw_status status = extend_batch(trie, caller, instructions + done, batch, ret_paths + done);
+
+        if (status != MW_OK)
+            return status;
+        caller = ret_paths[done + batch - 1];
+    }
+    return MW_OK;
+}
+
+/* ── examination ─────────────────────────────────────────────────────────────────── */
+
+static uint32_t used_slots(const uint32_t *slots, uint32_t slot_bits)
 {
     uint32_t used = 0;
 
-    for (uint32_t slot = 0; slot < slot_count(trie); slot++)
-        used += trie->slots[slot] != 0;
-    if (trie->count == 0 || used != trie->count - 1 || trie->count > trie->capacity ||
-        (uint64_t)used * 4 > (uint64_t)slot_count(trie) * 3)
+    for (uint32_t slot = 0; slot < UINT32_C(1) << slot_bits; slot++)
+        used += slots[slot] != 0;
+    return used;
+}
+
+/* Every node is in the child table, but for those that still wait in the former one. */
+static bool slots_are_counted(const mw_path_trie *trie)
+{
+    uint32_t moving = trie->moving_end - trie->moving_next;
+    uint32_t used = used_slots(trie->slots, trie->slot_bits);
+
+    if (moving != 0 && (trie->former == NULL || trie->moving_end > trie->count ||
+                        used_slots(trie->former, trie->former_bits) != trie->moving_end - 1))
+        return false;
+    return used == trie->count - 1 - moving && (uint64_t)used * 4 <= (uint64_t)slot_count(trie) * 3;
+}
+
+bool mw_path_trie_is_consistent(const mw_path_trie *trie)
+{
+    if (trie->count == 0 || trie->count > trie->capacity || !slots_are_counted(trie))
         return false;
     for (uint32_t number = 1; number < trie->count; number++) {
         const mw_path_node *node = &trie->nodes[number];
@@ -114,5 +272,6 @@ bool mw_path_trie_is_consistent(const mw_path_trie *trie)
 
 size_t mw_path_trie_memory_bytes(const mw_path_trie *trie)
 {
-    return slot_count(trie) * sizeof *trie->slots + trie->count * sizeof *trie->nodes;
+    return slot_count(trie) * sizeof *trie->slots + trie->former_bytes +
+           trie->count * sizeof *trie->nodes;
 }

@@ -12,7 +12,11 @@
  * instruction) decides: the trie is exact.
  *
  * A path's hash is derived from its caller's hash and its instruction alone, not from
- * node numbers, so the hashes of a whole stack can be computed before the first look-up.
+ * node numbers, so the hashes of a whole stack can be computed before the first look-up,
+ * and the memory that all its look-ups want is fetched at once (mw_path_trie_extend).
+ *
+ * The child table grows without a pause: the new one is filled by a few nodes with each
+ * node that is added, and until it has all of them the former one is looked into as well.
  *
  * Not thread-safe; whoever owns the trie owns its guard.
  */
@@ -42,6 +46,11 @@ typedef struct mw_path_trie {
     uint32_t capacity;   /* of nodes                                            */
     uint32_t *slots;     /* owned; 2^slot_bits of tag << 26 | number, 0 = hole  */
     uint32_t slot_bits;  /* filled to three quarters at most                    */
+    uint32_t former_bits;
+    uint32_t *former;     /* owned; the child table before, until it is given back */
+    size_t former_bytes;  /* of it, which is given back from behind                */
+    uint32_t moving_next; /* nodes from here up to moving_end stand in `former`    */
+    uint32_t moving_end;  /* alone; equal when there are none                      */
 } mw_path_trie;
 
 mw_status mw_path_trie_init(mw_path_trie *trie, mw_alloc *alloc) MW_MUST_CHECK;
@@ -57,6 +66,15 @@ size_t mw_path_trie_memory_bytes(const mw_path_trie *trie);
 mw_status mw_path_trie_add(mw_path_trie *trie, mw_path caller, mw_instruction instruction,
                            mw_path *ret_path) MW_MUST_CHECK;
 
+/* The path of each of [count] instructions, outermost first, the first one called from
+ * [caller], each other from the one before it: what mw_path_trie_child gives one by one,
+ * with the cache misses of all look-ups overlapping.  MW_INSTRUCTION_TRANSPARENT has the
+ * path of its caller.  [ret_paths] has room for [count]; if the call fails, what is in it
+ * means nothing. */
+mw_status mw_path_trie_extend(mw_path_trie *trie, mw_path caller,
+                              const mw_instruction *instructions, uint32_t count,
+                              mw_path *ret_paths) MW_MUST_CHECK;
+
 static inline uint32_t mw_path_hash(uint32_t caller_hash, mw_instruction instruction)
 {
     uint32_t scrambled = (instruction.index ^ instruction.index >> 15) * UINT32_C(0x2c1b3c6d);
@@ -65,28 +83,47 @@ static inline uint32_t mw_path_hash(uint32_t caller_hash, mw_instruction instruc
     return (mw_rotate_32(caller_hash, 7) ^ scrambled) * MW_GOLDEN_32;
 }
 
-/* The path of [instruction] called from [caller]; the root if it is not there yet. */
-static inline mw_path mw_path_trie_find(const mw_path_trie *trie, mw_path caller,
-                                        mw_instruction instruction)
+static inline bool mw_path_trie_is_moving(const mw_path_trie *trie)
+{
+    return trie->moving_next != trie->moving_end;
+}
+
+/* The number of the path in one child table, 0 if it is not there. */
+static inline uint32_t mw_path_trie_probe(const mw_path_trie *trie, const uint32_t *slots,
+                                          uint32_t slot_bits, uint32_t hash, mw_path caller,
+                                          mw_instruction instruction)
 {
     const uint32_t number_mask = MW_PATH_MAXIMUM;
-    uint32_t hash = mw_path_hash(trie->nodes[caller.index].hash, instruction);
     uint32_t tag = hash << MW_PATH_INDEX_BITS;
-    uint32_t slot_mask = (UINT32_C(1) << trie->slot_bits) - 1;
+    uint32_t slot_mask = (UINT32_C(1) << slot_bits) - 1;
     uint32_t slot;
 
-    for (slot = hash >> (32 - trie->slot_bits);; slot = (slot + 1) & slot_mask) {
-        uint32_t value = trie->slots[slot];
+    for (slot = hash >> (32 - slot_bits);; slot = (slot + 1) & slot_mask) {
+        uint32_t value = slots[slot];
         const mw_path_node *node;
 
         if (value == 0)
-            return (mw_path){0};
+            return 0;
         if ((value & ~number_mask) != tag)
             continue;
         node = &trie->nodes[value & number_mask];
         if (node->caller == caller.index && node->instruction == instruction.index)
-            return (mw_path){value & number_mask};
+            return value & number_mask;
     }
+}
+
+/* The path of [instruction] called from [caller]; the root if it is not there yet. */
+static inline mw_path mw_path_trie_find(const mw_path_trie *trie, mw_path caller,
+                                        mw_instruction instruction)
+{
+    uint32_t hash = mw_path_hash(trie->nodes[caller.index].hash, instruction);
+    uint32_t number =
+        mw_path_trie_probe(trie, trie->slots, trie->slot_bits, hash, caller, instruction);
+
+    if (__builtin_expect(number == 0 && mw_path_trie_is_moving(trie), 0))
+        number =
+            mw_path_trie_probe(trie, trie->former, trie->former_bits, hash, caller, instruction);
+    return (mw_path){number};
 }
 
 /* As find, adding what is missing. */
