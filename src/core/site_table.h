@@ -8,9 +8,13 @@
  *   size above                   one "variable" site per path and domain, which counts
  *                                bytes too; each block's size is kept by its store
  *
- * A fixed site takes 24 bytes, a variable one twice that (it continues in the next
- * place), and 5 to 11 bytes of the index.  Numbers are never reused while the table
+ * A fixed site takes 16 bytes, a variable one twice that (it continues in the next
+ * place), and 5 to 6.25 bytes of the index.  Numbers are never reused while the table
  * lives.  Not thread-safe; whoever owns the table owns its guard.
+ *
+ * An allocation increments one counter and a free another; what is alive is their
+ * difference, computed when somebody asks.  The counters have 32 bits.  The increment
+ * that takes one round to 0 carries into a list beside the table, so sums stay right.
  */
 #pragma once
 
@@ -27,18 +31,16 @@ enum {
 
 typedef struct mw_site_entry {
     uint32_t path;
-    uint32_t live_blocks;
-    uint64_t total_blocks; /* ever allocated */
-    uint16_t size;         /* in bytes, or MW_SITE_SIZE_VARIABLE */
+    uint16_t size; /* in bytes, or MW_SITE_SIZE_VARIABLE    */
     uint16_t domain;
-    uint32_t spare;
+    uint32_t allocated; /* blocks, ever, modulo 2^32             */
+    uint32_t freed;     /* of these, likewise                    */
 } mw_site_entry;
 
 /* The second place of a variable site. */
 typedef struct mw_site_bytes {
-    uint64_t live_bytes;
-    uint64_t total_bytes; /* ever allocated */
-    uint64_t spare;
+    uint64_t allocated;
+    uint64_t freed;
 } mw_site_bytes;
 
 _Static_assert(sizeof(mw_site_entry) == sizeof(mw_site_bytes), "they share one array");
@@ -48,14 +50,24 @@ typedef union mw_site_place {
     mw_site_bytes bytes;
 } mw_site_place;
 
+/* How often the counters of a site have come round. */
+typedef struct mw_site_carry {
+    uint32_t site;
+    uint32_t allocated;
+    uint32_t freed;
+} mw_site_carry;
+
 typedef struct mw_site_table {
     mw_alloc *alloc;       /* borrowed                                              */
     mw_site_place *places; /* owned; [0] is the unknown site and never counted      */
     uint32_t count;        /* places in use, the first included                     */
     uint32_t capacity;     /* of places                                             */
-    uint32_t *slots;       /* owned; open addressing: 2^slot_bits of site numbers   */
-    uint32_t slot_bits;
-    uint32_t site_count; /* sites, the unknown one not included                     */
+    uint32_t *slots;       /* owned; open addressing: tag << 30 | site number       */
+    uint32_t slot_count;   /* any number; filled to four fifths at most             */
+    uint32_t site_count;   /* sites, the unknown one not included                   */
+    uint32_t carry_count;
+    uint32_t carry_capacity;
+    mw_site_carry *carries; /* owned                                                 */
 } mw_site_table;
 
 mw_status mw_site_table_init(mw_site_table *table, mw_alloc *alloc) MW_MUST_CHECK;
@@ -101,50 +113,49 @@ static inline mw_site mw_site_table_next(const mw_site_table *table, mw_site sit
     return (mw_site){site.index + (mw_site_is_variable(table, site) ? 2 : 1)};
 }
 
-static inline uint64_t mw_site_table_live_bytes(const mw_site_table *table, mw_site site)
-{
-    const mw_site_entry *entry = mw_site_table_entry(table, site);
-
-    if (entry->size == MW_SITE_SIZE_VARIABLE)
-        return mw_site_table_bytes(table, site)->live_bytes;
-    return (uint64_t)entry->live_blocks * entry->size;
-}
+/* Of a fixed or a variable site; 64 bits each. */
+uint64_t mw_site_table_total_blocks(const mw_site_table *table, mw_site site);
+uint64_t mw_site_table_live_blocks(const mw_site_table *table, mw_site site);
+uint64_t mw_site_table_total_bytes(const mw_site_table *table, mw_site site);
+uint64_t mw_site_table_live_bytes(const mw_site_table *table, mw_site site);
 
 /* ── counting ────────────────────────────────────────────────────────────────────── */
 
-static inline void mw_site_table_add(mw_site_table *table, mw_site site, size_t size_bytes)
-{
-    mw_site_entry *entry = mw_site_table_entry(table, site);
+/* Out of line, once in 2^32 times: [counter] of [entry] has come round to 0. */
+void mw_site_table_carry(mw_site_table *table, const mw_site_entry *entry, uint32_t *counter);
 
-    entry->live_blocks++;
-    entry->total_blocks++;
-    if (__builtin_expect(entry->size == MW_SITE_SIZE_VARIABLE, 0)) {
-        mw_site_bytes *bytes = mw_site_table_bytes(table, site);
+/* Undoes the last mw_site_table_add and a mw_site_table_subtract before it: the block is
+ * one that had been counted before. */
+void mw_site_table_uncount(mw_site_table *table, mw_site site, size_t size_bytes);
 
-        bytes->live_bytes += size_bytes;
-        bytes->total_bytes += size_bytes;
-    }
-}
-
-/* The same for a block of at most MW_SITE_SIZE_FIXED bytes. */
+/* Counts a block of at most MW_SITE_SIZE_FIXED bytes. */
 static inline void mw_site_table_add_small(mw_site_table *table, mw_site site)
 {
     mw_site_entry *entry = mw_site_table_entry(table, site);
 
-    entry->live_blocks++;
-    entry->total_blocks++;
+    if (__builtin_expect(++entry->allocated == 0, 0))
+        mw_site_table_carry(table, entry, &entry->allocated);
 }
 
 static inline void mw_site_table_subtract_small(mw_site_table *table, mw_site site)
 {
-    mw_site_table_entry(table, site)->live_blocks--;
+    mw_site_entry *entry = mw_site_table_entry(table, site);
+
+    if (__builtin_expect(++entry->freed == 0, 0))
+        mw_site_table_carry(table, entry, &entry->freed);
+}
+
+/* The same for a block of any size. */
+static inline void mw_site_table_add(mw_site_table *table, mw_site site, size_t size_bytes)
+{
+    mw_site_table_add_small(table, site);
+    if (__builtin_expect(mw_site_is_variable(table, site), 0))
+        mw_site_table_bytes(table, site)->allocated += size_bytes;
 }
 
 static inline void mw_site_table_subtract(mw_site_table *table, mw_site site, size_t size_bytes)
 {
-    mw_site_entry *entry = mw_site_table_entry(table, site);
-
-    entry->live_blocks--;
-    if (__builtin_expect(entry->size == MW_SITE_SIZE_VARIABLE, 0))
-        mw_site_table_bytes(table, site)->live_bytes -= size_bytes;
+    mw_site_table_subtract_small(table, site);
+    if (__builtin_expect(mw_site_is_variable(table, site), 0))
+        mw_site_table_bytes(table, site)->freed += size_bytes;
 }

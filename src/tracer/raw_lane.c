@@ -57,7 +57,7 @@ static bool blocks_are_counted(const mw_raw_lane *lane)
 
     for (mw_site site = mw_site_table_first(&lane->sites); site.index < lane->sites.count;
          site = mw_site_table_next(&lane->sites, site)) {
-        live_blocks += mw_site_table_entry(&lane->sites, site)->live_blocks;
+        live_blocks += mw_site_table_live_blocks(&lane->sites, site);
         live_bytes += mw_site_table_live_bytes(&lane->sites, site);
     }
     for (uint32_t slot = 0; slot < mw_address_map_slot_count(&lane->blocks); slot++)
@@ -155,7 +155,5 @@ void mw_raw_lane_restore(mw_raw_lane *lane, mw_guard guard, const mw_address_ent
     restored->label = entry->label;
     count(lane, (mw_site){entry->label}, entry->value);
     /* It was counted when it was first allocated. */
-    mw_site_table_entry(&lane->sites, (mw_site){entry->label})->total_blocks--;
-    if (mw_site_is_variable(&lane->sites, (mw_site){entry->label}))
-        mw_site_table_bytes(&lane->sites, (mw_site){entry->label})->total_bytes -= entry->value;
+    mw_site_table_uncount(&lane->sites, (mw_site){entry->label}, entry->value);
 }

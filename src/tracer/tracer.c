@@ -345,7 +345,6 @@ void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_sit
 void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_forgotten forgotten)
 {
     uint64_t lost_blocks = tracer->lost_blocks;
-    mw_site_entry *entry;
 
     if (forgotten.site.index == 0)
         return;
@@ -353,8 +352,5 @@ void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_
     if (tracer->lost_blocks != lost_blocks)
         return;
     /* It was counted when it was first allocated. */
-    entry = mw_site_table_entry(&tracer->sites, forgotten.site);
-    entry->total_blocks--;
-    if (entry->size == MW_SITE_SIZE_VARIABLE)
-        mw_site_table_bytes(&tracer->sites, forgotten.site)->total_bytes -= forgotten.size_bytes;
+    mw_site_table_uncount(&tracer->sites, forgotten.site, forgotten.size_bytes);
 }

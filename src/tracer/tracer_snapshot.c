@@ -221,14 +221,15 @@ static mw_status add_fixed_sites(const site_source *source)
     for (mw_site site = mw_site_table_first(sites); site.index < sites->count;
          site = mw_site_table_next(sites, site)) {
         const mw_site_entry *entry = mw_site_table_entry(sites, site);
+        uint64_t live_blocks = mw_site_table_live_blocks(sites, site);
         mw_status status;
 
-        if (entry->live_blocks == 0 || entry->size == MW_SITE_SIZE_VARIABLE)
+        if (live_blocks == 0 || entry->size == MW_SITE_SIZE_VARIABLE)
             continue;
         status = translate_site(source, site, &translated);
         if (status == MW_OK)
             status = mw_snapshot_builder_blocks(source->lane->builder, translated, entry->size,
-                                                entry->live_blocks);
+                                                live_blocks);
         if (status != MW_OK)
             return status;
     }

@@ -118,7 +118,7 @@ static uint64_t total_blocks(const mw_raw_lane *lane)
 
     for (mw_site site = mw_site_table_first(&lane->sites); site.index < lane->sites.count;
          site = mw_site_table_next(&lane->sites, site))
-        total += mw_site_table_entry(&lane->sites, site)->total_blocks;
+        total += mw_site_table_total_blocks(&lane->sites, site);
     return total;
 }
 

@@ -386,7 +386,7 @@ TEST(tracer, counts_a_restore_that_was_refused_as_a_loss)
     restore(&tracer, guard, first, &taken);
     CHECK_EQ(tracer.lost_blocks, 2);
     CHECK_EQ(tracer.lost_bytes, 2000);
-    CHECK_EQ(mw_site_table_entry(&tracer.sites, site)->total_blocks, (next - first) / 1024 + 1);
+    CHECK_EQ(mw_site_table_total_blocks(&tracer.sites, site), (next - first) / 1024 + 1);
     CHECK(mw_tracer_is_consistent(&tracer));
     mw_tracer_done(&tracer);
     CHECK_EQ(failing.live_blocks, 0);
