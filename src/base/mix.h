@@ -2,7 +2,7 @@
  *
  * Mixing for open-addressing tables whose keys are addresses and small integers.
  * Multiplicative (Fibonacci) hashing: the high bits of the product are the good ones,
- * so tables index with a right shift.
+ * so it is those that a table's slot is made of.
  */
 #pragma once
 
@@ -11,10 +11,10 @@
 #define MW_GOLDEN_64 UINT64_C(0x9E3779B97F4A7C15)
 #define MW_GOLDEN_32 UINT32_C(0x9E3779B1)
 
-/* The slot of [key] in a table of 2^[bits] slots. */
-static inline uint32_t mw_mix_slot(uint64_t key, uint32_t bits)
+/* The slot of [key] in a table of [slot_count] slots, any number of them. */
+static inline uint32_t mw_mix_scaled(uint64_t key, uint32_t slot_count)
 {
-    return (uint32_t)((key * MW_GOLDEN_64) >> (64 - bits));
+    return (uint32_t)((key * MW_GOLDEN_64 >> 32) * slot_count >> 32);
 }
 
 /* A full avalanche, for keys whose low bits carry structure (murmur3's finaliser). */

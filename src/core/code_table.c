@@ -310,9 +310,15 @@ bool mw_code_table_is_consistent(const mw_code_table *table)
            mw_string_pool_is_consistent(&table->strings);
 }
 
+static size_t strings_bytes(const mw_string_pool *strings)
+{
+    return strings->byte_count + strings->count * sizeof *strings->entries +
+           strings->index.capacity * sizeof *strings->index.slots;
+}
+
 size_t mw_code_table_memory_bytes(const mw_code_table *table)
 {
-    return mw_string_pool_memory_bytes(&table->strings) + table->code_count * sizeof *table->codes +
+    return strings_bytes(&table->strings) + table->code_count * sizeof *table->codes +
            table->instruction_count * sizeof *table->instructions +
            table->code_index.capacity * sizeof *table->code_index.slots +
            table->instruction_index.capacity * sizeof *table->instruction_index.slots +

@@ -4,7 +4,7 @@
 enum {
     FIRST_SLOT_BITS = 12,
     ROOT_HASH = 0x12345, /* any value but 0, so that short paths spread as well */
-    MOVES_PER_NODE = 4,  /* from the former child table; more than one, so that growth
+    MOVES_PER_NODE = 8,  /* from the former child table; more than one, so that growth
                             ends well before the next one begins                     */
     RELEASED_AT_ONCE_BYTES = 1 << 16,
     BATCH = 64, /* look-ups whose memory is fetched together; bounds what a call has

@@ -102,7 +102,7 @@ TEST(address_map, closes_the_gap_when_one_of_a_cluster_goes)
     uint32_t found = 0;
 
     for (uintptr_t address = 1; found < CLUSTER; address++)
-        if (mw_mix_slot(address, 8) >= 253)
+        if (mw_mix_scaled(address, 256) >= 253)
             addresses[found++] = address;
     for (uint32_t gone = 0; gone < CLUSTER; gone++) {
         mw_address_map map;

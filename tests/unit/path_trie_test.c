@@ -158,7 +158,7 @@ TEST(path_trie, grows_by_a_few_nodes_at_a_time)
             CHECK(before.former == NULL);
             CHECK_EQ(trie.moving_next, 1);
         } else {
-            CHECK(trie.moving_next - before.moving_next <= 4);
+            CHECK(trie.moving_next - before.moving_next <= 8);
             CHECK(before.former_bytes - trie.former_bytes <= 1 << 16);
         }
         if (number % 20011 == 0)
