@@ -92,15 +92,15 @@ bool mw_block_store_watch(mw_block_store *store, uintptr_t address, size_t size_
 
 static inline mw_page *mw_block_store_page(const mw_block_store *store, uintptr_t address)
 {
-    uintptr_t page_number = address >> MW_PAGE_BITS;
+    uintptr_t number = address >> (MW_PAGE_BITS + MW_LEAF_BITS);
     mw_page *leaf;
 
-    if (__builtin_expect(page_number >> (MW_LEAF_BITS + MW_DIRECTORY_BITS) != 0, 0))
+    if (__builtin_expect(number >= 1 << MW_DIRECTORY_BITS, 0))
         return NULL;
-    leaf = store->directory[page_number >> MW_LEAF_BITS];
+    leaf = store->directory[number];
     if (__builtin_expect(leaf == NULL, 0))
         return NULL;
-    return &leaf[page_number & ((1 << MW_LEAF_BITS) - 1)];
+    return &leaf[address >> MW_PAGE_BITS & ((1 << MW_LEAF_BITS) - 1)];
 }
 
 /* The label of the block that begins at [address] in a page that has labels, or NULL if

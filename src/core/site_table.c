@@ -10,7 +10,8 @@ enum {
     NUMBER_MASK = (1 << TAG_SHIFT) - 1,
 };
 
-_Static_assert((uint32_t)MW_SITE_MAXIMUM <= (uint32_t)NUMBER_MASK, "a slot holds every site number");
+_Static_assert((uint32_t)MW_SITE_MAXIMUM <= (uint32_t)NUMBER_MASK,
+               "a slot holds every site number");
 
 /* ── the index ───────────────────────────────────────────────────────────────────── */
 

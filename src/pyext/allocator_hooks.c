@@ -311,10 +311,12 @@ ALWAYS_INLINE void *pooled_calloc(size_t count, size_t size)
 /* Returns false, having done nothing, if this takes the long way. */
 ALWAYS_INLINE bool pooled_free(void *block)
 {
+    uint32_t *label;
     uint32_t units;
-    uint32_t *label = mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &units);
 
-    if (__builtin_expect(label == NULL, 0) || __builtin_expect(!mw_pool_push(block, units), 0))
+    if (__builtin_expect(!mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &label, &units),
+                         0) ||
+        __builtin_expect(!mw_pool_push(block, units), 0))
         return false;
     mw_tracer_forget_pooled(&mw_the_tracer, label);
     return true;
@@ -329,12 +331,13 @@ ALWAYS_INLINE bool stays_in_place(size_t size, size_t block_bytes)
 /* pymalloc_realloc within its classes, or NULL, with nothing done, if this takes the long way. */
 ALWAYS_INLINE void *pooled_realloc(void *block, size_t size)
 {
+    uint32_t *label;
     uint32_t units;
-    uint32_t *label = mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &units);
     size_t block_bytes;
     void *moved;
 
-    if (label == NULL || size - 1 >= MW_POOL_REQUEST_MAXIMUM)
+    if (size - 1 >= MW_POOL_REQUEST_MAXIMUM ||
+        !mw_tracer_find_pooled(&mw_the_tracer, (uintptr_t)block, &label, &units))
         return NULL;
     block_bytes = (size_t)units * MW_PAGE_UNIT_BYTES;
     if (stays_in_place(size, block_bytes)) {

@@ -166,23 +166,25 @@ static inline void mw_tracer_remember(mw_tracer *tracer, mw_guard guard, uintptr
     mw_tracer_count(tracer, site, size_bytes);
 }
 
-/* ── the same for blocks out of a pool, which touch nothing but their own page ───── */
+/* ── the same for blocks out of a pool, which touch nothing but their own page ─────
+ *
+ * Each returns false, having done nothing, if more than a label and two counters would have
+ * to change.  They call nobody, and so want no guard. */
 
-/* Records a block of 1 to MW_SITE_SIZE_FIXED bytes that begins where one of its class may.
- * Returns false, having done nothing, if more than its label would have to change.  Calls
- * nobody, and so wants no guard. */
+/* Records a block of 1 to MW_SITE_SIZE_FIXED bytes that begins where one of its class may. */
 static inline bool mw_tracer_remember_pooled(mw_tracer *tracer, uintptr_t address,
                                              size_t size_bytes, mw_site site)
 {
     uint32_t units = (uint32_t)(size_bytes - 1) / MW_PAGE_UNIT_BYTES + 1;
+    mw_site_entry *entry = mw_site_table_entry(&tracer->sites, site);
     uint32_t *label;
 
     if (!mw_block_store_aligned_slot(&tracer->blocks, address, units, &label) ||
-        __builtin_expect(*label != 0, 0))
+        __builtin_expect(*label != 0, 0) || __builtin_expect(entry->allocated == UINT32_MAX, 0))
         return false;
     *label = site.index | MW_LABEL_POOLED;
+    entry->allocated++;
     tracer->newest_address = address;
-    mw_site_table_add_small(&tracer->sites, site);
     mw_tracer_raise(tracer, size_bytes);
     return true;
 }
@@ -190,28 +192,32 @@ static inline bool mw_tracer_remember_pooled(mw_tracer *tracer, uintptr_t addres
 /* Says of a known block that it came out of a pool. */
 void mw_tracer_mark_pooled(mw_tracer *tracer, mw_guard guard, uintptr_t address);
 
-/* The label of a block that came out of a pool and is not watched, or NULL; and the size of
- * the pool's blocks in units. */
-static inline uint32_t *mw_tracer_find_pooled(const mw_tracer *tracer, uintptr_t address,
-                                              uint32_t *ret_units)
+/* Finds the label of a block that came out of a pool and is not watched, and the size of the
+ * pool's blocks in units. */
+static inline bool mw_tracer_find_pooled(const mw_tracer *tracer, uintptr_t address,
+                                         uint32_t **ret_label, uint32_t *ret_units)
 {
     const mw_page *page = mw_block_store_page(&tracer->blocks, address);
-    uint32_t *label;
 
     if (__builtin_expect(page == NULL || page->labels == NULL, 0))
-        return NULL;
-    label = mw_page_label(page, address);
-    if (__builtin_expect(label == NULL || *label >> 30 != MW_LABEL_POOLED >> 30, 0))
-        return NULL;
+        return false;
     *ret_units = page->units;
-    return label;
+    *ret_label = mw_page_label(page, address);
+    return __builtin_expect(*ret_label != NULL, 1) &&
+           __builtin_expect(**ret_label >> 30 == MW_LABEL_POOLED >> 30, 1) &&
+           __builtin_expect(
+               mw_site_table_entry(&tracer->sites, (mw_site){**ret_label - MW_LABEL_POOLED})
+                       ->freed != UINT32_MAX,
+               1);
 }
 
+/* Forgets the block of a label that mw_tracer_find_pooled has just found. */
 static inline void mw_tracer_forget_pooled(mw_tracer *tracer, uint32_t *label)
 {
     mw_site site = {*label - MW_LABEL_POOLED};
+    mw_site_entry *entry = mw_site_table_entry(&tracer->sites, site);
 
     *label = 0;
-    mw_site_table_subtract_small(&tracer->sites, site);
-    mw_tracer_add_live(tracer, -(uint64_t)mw_site_table_entry(&tracer->sites, site)->size);
+    entry->freed++;
+    mw_tracer_add_live(tracer, -(uint64_t)entry->size);
 }
