@@ -113,3 +113,7 @@ static inline bool mw_frames_is_complete(const mw_py_frame *frame)
  * of them.  Returns false, and a sentence in [ret_reason], if they differ in anything.
  * The GIL is held. */
 bool mw_frames_self_check(const char **ret_reason);
+
+/* Compares our offsets with those that the interpreter tells debuggers (since 3.13).
+ * [ret_compared] is how many; 0, and true, where it tells none. */
+bool mw_frames_agree_with_debug_offsets(uint32_t *ret_compared);

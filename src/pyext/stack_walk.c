@@ -2,6 +2,8 @@
 #include "pyext/stack_walk.h"
 
 #include "pyext/code_registry.h"
+#include "pyext/frame_marks_check.h"
+#include "pyext/mechanisms.h"
 
 /* Deeper stacks than this are recorded as if they began here. */
 enum { DEPTH_MAXIMUM = 1 << 24 };
@@ -332,18 +334,28 @@ mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path 
 
 /* ── sessions ────────────────────────────────────────────────────────────────────── */
 
-/* Set once marks have been found out, or switched off by hand. */
-static bool marks_are_disabled;
+/* Why marks have been switched off for good; NULL while they have not. */
+static const char *reason_against_marks;
 
-/* The session whose values are being used up; one past the last when all are. */
+/* The session whose values are being used up; the last, which is the self-check's, when
+ * all are. */
 static uint32_t session = MW_FRAMES_MARK_FIRST;
 
 void mw_stack_walk_begin(void)
 {
+    const char *reason = reason_against_marks;
+
     reset();
     plan_next_check();
-    if (!marks_are_disabled && session <= MW_FRAMES_MARK_LAST)
+    if (reason == NULL)
+        reason = session < MW_FRAMES_MARK_LAST ? mw_frame_marks_objection()
+                                               : "all their values have been used";
+    if (mw_mechanism_is_disabled(MW_MECHANISM_MARKS))
+        reason = "switched off by MEMWHY_DISABLE";
+    if (reason == NULL)
         mw_the_stack_marks.session = session;
+    mw_mechanism_report(MW_MECHANISM_MARKS, reason == NULL,
+                        reason == NULL ? "their self-check passed" : reason);
 }
 
 /* Half of a session's values are left to the tables that come: those beyond go unmarked. */
@@ -354,7 +366,7 @@ void mw_stack_walk_end(const mw_tracer *tracer)
     marks->session = MW_FRAMES_MARK_NEVER;
     if (tracer->paths.count > MW_FRAMES_MARK_VALUE_MAXIMUM / 2 - marks->first_value) {
         marks->first_value = 0;
-        session += session <= MW_FRAMES_MARK_LAST;
+        session += session < MW_FRAMES_MARK_LAST;
     } else {
         marks->first_value += tracer->paths.count;
     }
@@ -363,8 +375,9 @@ void mw_stack_walk_end(const mw_tracer *tracer)
 
 void mw_stack_walk_disable_marks(void)
 {
-    marks_are_disabled = true;
+    reason_against_marks = "a mark and a walk of the stack differed";
     mw_the_stack_marks.session = MW_FRAMES_MARK_NEVER;
+    mw_mechanism_report(MW_MECHANISM_MARKS, false, reason_against_marks);
 }
 
 void mw_stack_walk_check_every(uint32_t looks)

@@ -4,6 +4,7 @@
 #include "pyext/allocator_hooks.h"
 #include "pyext/code_registry.h"
 #include "pyext/compat.h"
+#include "pyext/frame_marks_check.h"
 #include "pyext/frames.h"
 #include "pyext/mechanisms.h"
 #include "pyext/raise.h"
@@ -38,6 +39,9 @@ static PyObject *start(PyObject *module, PyObject *arguments)
     if (frame_limit < 1 || frame_limit > MW_FRAME_LIMIT_MAXIMUM)
         return PyErr_Format(PyExc_ValueError, "the number of frames must be in range [1; %d]",
                             MW_FRAME_LIMIT_MAXIMUM);
+    /* Once per process; it runs Python, so another thread may have started meanwhile. */
+    if (!mw_the_tracer.is_active && mw_frame_marks_prove() < 0)
+        return NULL;
     if (mw_the_tracer.is_active)
         Py_RETURN_NONE;
     status = mw_tracer_start(&mw_the_tracer, mw_alloc_pages(), (uint32_t)frame_limit);
