@@ -23,7 +23,7 @@ def main():
                          "install memwhy again.\n")
         sys.exit(2)
     arguments = sys.argv[1:]
-    if arguments[:1] == ["run"]:
+    if arguments[:1] in (["run"], ["doctor"]):
         # The interpreter that was asked; a --python that follows wins.
         arguments[1:1] = ["--python", sys.executable]
     os.execv(command, [command, *arguments])

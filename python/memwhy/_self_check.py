@@ -283,9 +283,14 @@ def survivals(shift=0, thoroughly=False):
 # ── the verdict ───────────────────────────────────────────────────────────────────────
 
 
+def has_place_for_marks():
+    """Whether a function's frame can carry a mark: not in debug builds since 3.14."""
+    return _mark()
+
+
 def find_fault(shift=0, thoroughly=False):
     """What speaks against marks here, without a full stop; None if nothing does."""
-    if not _mark():
+    if not has_place_for_marks():
         return "this build of Python has no place for them"
     frames, shown = pushes(shift, thoroughly)
     if shown:

@@ -12,6 +12,7 @@ enum {
     MW_EXIT_DONE = 0,
     MW_EXIT_CHECK_FAILED = 1, /* what was asked to be checked does not hold */
     MW_EXIT_USAGE = 2,        /* wrong usage, or input that cannot be used  */
+    MW_EXIT_UNREACHABLE = 3,  /* the target cannot be reached               */
 };
 
 typedef struct mw_command {

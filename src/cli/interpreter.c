@@ -168,22 +168,24 @@ static const char *last_line(char *text)
     return newline == NULL ? text : newline + 1;
 }
 
-static mw_status judge_probe(const char *path, const char *answer, mw_error *reterr)
+mw_status mw_interpreter_explain(const mw_interpreter *interpreter, const char *line,
+                                 mw_error *reterr)
 {
-    if (strcmp(answer, PROBE_TOKEN) == 0)
-        return MW_OK;
-    if (strncmp(answer, "ModuleNotFoundError", strlen("ModuleNotFoundError")) == 0)
+    const char *path = interpreter->path;
+
+    if (strncmp(line, "ModuleNotFoundError", strlen("ModuleNotFoundError")) == 0)
         return mw_error_set(reterr, MW_BAD_INPUT,
                             "memwhy is not installed for \"%.120s\"; install it with that "
                             "Python's \"-m pip install memwhy\".",
                             path);
     return mw_error_set(reterr, MW_BAD_INPUT, "\"%.90s\" cannot run memwhy: %.120s", path,
-                        *answer == '\0' ? "it is no Python interpreter." : answer);
+                        *line == '\0' ? "it is no Python interpreter." : line);
 }
 
 mw_status mw_interpreter_probe(const mw_interpreter *interpreter, mw_error *reterr)
 {
     char text[PROBE_OUTPUT_MAXIMUM];
+    const char *answer;
     int ends[2];
     pid_t child;
 
@@ -201,5 +203,72 @@ mw_status mw_interpreter_probe(const mw_interpreter *interpreter, mw_error *rete
     close(ends[0]);
     kill(child, SIGKILL); /* it has said all it had to say, or too little for a minute */
     waitpid(child, NULL, 0);
-    return judge_probe(interpreter->path, last_line(text), reterr);
+    answer = last_line(text);
+    return strcmp(answer, PROBE_TOKEN) == 0 ? MW_OK
+                                            : mw_interpreter_explain(interpreter, answer, reterr);
+}
+
+/* ── asking ──────────────────────────────────────────────────────────────────────── */
+
+_Noreturn static void become_asked(const mw_interpreter *interpreter, char *const *arguments,
+                                   FILE *output, FILE *errors)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    if (null >= 0)
+        dup2(null, STDIN_FILENO);
+    dup2(fileno(output), STDOUT_FILENO);
+    dup2(fileno(errors), STDERR_FILENO);
+    alarm(PROBE_SECONDS_MAXIMUM); /* lasts through execv */
+    execv(interpreter->path, arguments);
+    dprintf(STDERR_FILENO, "%s\n", strerror(errno));
+    _exit(127);
+}
+
+/* The last bytes of a file, at most [capacity] - 1, and a NUL. */
+static void read_end(FILE *file, char *text, size_t capacity)
+{
+    off_t length = lseek(fileno(file), 0, SEEK_END);
+    off_t start = length < (off_t)capacity ? 0 : length - (off_t)(capacity - 1);
+    ssize_t count = pread(fileno(file), text, capacity - 1, start);
+
+    text[count > 0 ? count : 0] = '\0';
+}
+
+static mw_status wait_for(pid_t child, int *ret_wait_status, mw_error *reterr)
+{
+    while (waitpid(child, ret_wait_status, 0) < 0)
+        if (errno != EINTR)
+            return mw_error_set(reterr, MW_IO, "cannot wait for a process: %s.", strerror(errno));
+    return MW_OK;
+}
+
+mw_status mw_interpreter_ask(const mw_interpreter *interpreter, char *const *arguments,
+                             mw_interpreter_answer *ret_answer, mw_error *reterr)
+{
+    FILE *output = tmpfile();
+    FILE *errors = output != NULL ? tmpfile() : NULL;
+    mw_status status = MW_OK;
+    pid_t child = -1;
+
+    if (errors == NULL)
+        status = mw_error_set(reterr, MW_IO, "cannot make a temporary file: %s.", strerror(errno));
+    else
+        child = fork();
+    if (child == 0)
+        become_asked(interpreter, arguments, output, errors);
+    if (status == MW_OK && child < 0)
+        status = mw_error_set(reterr, MW_IO, "cannot start a process: %s.", strerror(errno));
+    if (status == MW_OK)
+        status = wait_for(child, &ret_answer->wait_status, reterr);
+    if (status == MW_OK) {
+        read_end(output, ret_answer->output, sizeof ret_answer->output);
+        read_end(errors, ret_answer->errors, sizeof ret_answer->errors);
+        ret_answer->last_line = last_line(ret_answer->errors);
+    }
+    if (errors != NULL)
+        fclose(errors);
+    if (output != NULL)
+        fclose(output);
+    return status;
 }

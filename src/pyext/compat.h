@@ -102,3 +102,16 @@ static inline const char *py_allocator_name(void)
 
 /* Whether pymalloc's structures stand in a header (internal/pycore_obmalloc.h). */
 #define PY_SHOWS_ITS_POOLS (PY_VERSION_HEX >= 0x030C0000)
+
+/* Whether somebody has taken the one place for a reference tracer, which is there since
+ * 3.13. */
+static inline int py_has_reference_tracer(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    void *data;
+
+    return PyRefTracer_GetTracer(&data) != NULL;
+#else
+    return 0;
+#endif
+}

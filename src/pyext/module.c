@@ -3,6 +3,7 @@
  * The extension module memwhy._memwhy: definition, state and method table; nothing else.
  */
 #include "pyext/compat.h"
+#include "pyext/doctor.h"
 #include "pyext/frame_marks_check.h"
 #include "pyext/module_state.h"
 #include "pyext/report.h"
@@ -27,7 +28,8 @@ static int module_exec(PyObject *module)
     if (mw_tracing_init() < 0 || mw_types_add(module, state) < 0)
         return -1;
     if (PyModule_AddFunctions(module, report_methods) < 0 ||
-        PyModule_AddFunctions(module, mw_frame_marks_check_methods) < 0)
+        PyModule_AddFunctions(module, mw_frame_marks_check_methods) < 0 ||
+        PyModule_AddFunctions(module, mw_doctor_methods) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "__version__", MW_VERSION);
 }

@@ -4,6 +4,7 @@
 #include "pyext/allocator_hooks.h"
 #include "pyext/code_registry.h"
 #include "pyext/compat.h"
+#include "pyext/doctor.h"
 #include "pyext/frame_marks_check.h"
 #include "pyext/frames.h"
 #include "pyext/mechanisms.h"
@@ -415,7 +416,7 @@ int mw_tracing_init(void)
 {
     const char *reason;
 
-    mw_mechanisms_init();
+    mw_doctor_note_unknown(mw_mechanisms_init());
     if (!mw_frames_self_check(&reason)) {
         PyErr_Format(PyExc_ImportError, "memwhy cannot trace this interpreter: %s", reason);
         return -1;

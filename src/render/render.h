@@ -24,6 +24,9 @@ void mw_sink_text(mw_sink *sink, const char *text);
 void mw_sink_format(mw_sink *sink, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void mw_sink_repeat(mw_sink *sink, char byte, uint32_t count);
 
+/* Writes a name as a JSON string, quotes included. */
+void mw_sink_json_string(mw_sink *sink, const char *bytes, size_t length);
+
 /* Writes a name or a source line as a terminal may see it: valid UTF-8, without control
  * characters, cut with "…" to [columns] characters (a character counts as one column).
  * Returns how many it wrote. */

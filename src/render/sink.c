@@ -37,6 +37,35 @@ void mw_sink_repeat(mw_sink *sink, char byte, uint32_t count)
         mw_sink_bytes(sink, &byte, 1);
 }
 
+/* ── names as JSON ───────────────────────────────────────────────────────────────── */
+
+static void write_escaped(mw_sink *sink, const char *bytes, size_t step)
+{
+    uint32_t code = mw_utf8_code(bytes, step);
+
+    if (step == 1 && (code == '"' || code == '\\'))
+        mw_sink_format(sink, "\\%c", (int)code);
+    else if (step == 1 && code >= 0x80)
+        mw_sink_text(sink, "\\ufffd"); /* a byte of no character */
+    else if (code < 0x20 || code == 0x7f || mw_utf8_is_surrogate(bytes, step))
+        mw_sink_format(sink, "\\u%04x", code);
+    else if (mw_utf8_is_valid(bytes, step))
+        mw_sink_bytes(sink, bytes, step);
+    else
+        mw_sink_text(sink, "\\ufffd");
+}
+
+void mw_sink_json_string(mw_sink *sink, const char *bytes, size_t length)
+{
+    mw_sink_text(sink, "\"");
+    for (size_t at = 0; at < length;) {
+        size_t step = mw_utf8_step(bytes + at, length - at);
+        write_escaped(sink, bytes + at, step);
+        at += step;
+    }
+    mw_sink_text(sink, "\"");
+}
+
 /* ── names as a terminal may see them ────────────────────────────────────────────── */
 
 static void write_character(mw_sink *sink, const char *bytes, size_t length)

@@ -15,33 +15,6 @@ typedef struct json_writer {
     mw_sink *sink;
 } json_writer;
 
-static void write_escaped(mw_sink *sink, const char *bytes, size_t step)
-{
-    uint32_t code = mw_utf8_code(bytes, step);
-
-    if (step == 1 && (code == '"' || code == '\\'))
-        mw_sink_format(sink, "\\%c", (int)code);
-    else if (step == 1 && code >= 0x80)
-        mw_sink_text(sink, "\\ufffd"); /* a byte of no character */
-    else if (code < 0x20 || code == 0x7f || mw_utf8_is_surrogate(bytes, step))
-        mw_sink_format(sink, "\\u%04x", code);
-    else if (mw_utf8_is_valid(bytes, step))
-        mw_sink_bytes(sink, bytes, step);
-    else
-        mw_sink_text(sink, "\\ufffd");
-}
-
-static void write_string(mw_sink *sink, const char *bytes, size_t length)
-{
-    mw_sink_text(sink, "\"");
-    for (size_t at = 0; at < length;) {
-        size_t step = mw_utf8_step(bytes + at, length - at);
-        write_escaped(sink, bytes + at, step);
-        at += step;
-    }
-    mw_sink_text(sink, "\"");
-}
-
 static void write_name(const json_writer *writer, const char *key, mw_string name)
 {
     size_t length;
@@ -51,7 +24,7 @@ static void write_name(const json_writer *writer, const char *key, mw_string nam
     if (name.index == 0)
         mw_sink_text(writer->sink, "null");
     else
-        write_string(writer->sink, bytes, length);
+        mw_sink_json_string(writer->sink, bytes, length);
 }
 
 static void write_number(const json_writer *writer, const char *key, uint64_t number)
@@ -85,7 +58,7 @@ static void write_frame(const json_writer *writer, mw_frame_row frame)
     if (*text == '\0')
         mw_sink_text(writer->sink, "null");
     else
-        write_string(writer->sink, text, strlen(text));
+        mw_sink_json_string(writer->sink, text, strlen(text));
     mw_sink_text(writer->sink, "}");
 }
 
@@ -122,7 +95,7 @@ static void write_verdict(const json_writer *writer, mw_alloc *alloc)
     mw_buffer_init(&sentence, alloc);
     mw_verdict_write(verdict, writer->summary, &sentence.sink);
     mw_sink_text(writer->sink, "  \"verdict\": ");
-    write_string(writer->sink, sentence.bytes == NULL ? "" : sentence.bytes, sentence.length);
+    mw_sink_json_string(writer->sink, sentence.bytes == NULL ? "" : sentence.bytes, sentence.length);
     if (writer->sink->status == MW_OK)
         writer->sink->status = sentence.sink.status;
     mw_buffer_done(&sentence);
