@@ -13,6 +13,8 @@ import sys
 import sysconfig
 import textwrap
 
+import _tracemalloc
+
 import memwhy
 from memwhy import _memwhy, _self_check
 
@@ -91,8 +93,7 @@ def _memwhy_itself():
 def _other_tracers():
     """What else looks at allocations, or runs at each event."""
     found = []
-    tracemalloc = sys.modules.get("_tracemalloc")
-    if tracemalloc is not None and tracemalloc.is_tracing():
+    if _tracemalloc.is_tracing():
         found.append("tracemalloc is tracing")
     if _memwhy._doctor()["reference_tracer"]:
         found.append("another tool has the place for a reference tracer")
@@ -341,12 +342,12 @@ def _verdict(found):
     missing = [one for one in found["mechanisms"] if one["needed"] and not one["in_force"]]
     remedies = dict.fromkeys(filter(None, (_remedy(one, found) for one in missing)))
     advice = f"; {_listed(remedies)}" if remedies else ""
+    faults = "; ".join(f"{check['name']}: {check['says']}" for check in failed)
     if any(check["name"] not in _OF_MARKS for check in failed):
-        return (f"memwhy does not work here: a self-check failed "
-                f"({'; '.join(check['says'] for check in failed)}). Please report it.")
+        return f"memwhy does not work here: a self-check failed ({faults}). Please report it."
     if failed:
         return (f"memwhy works here: exact, but slower, since a self-check of marks failed "
-                f"({'; '.join(check['says'] for check in failed)}). Please report it.")
+                f"({faults}). Please report it.")
     if not missing:
         return "memwhy works here: exact and fast."
     inexact = [_CONSEQUENCES[one["name"]] for one in missing if one["name"] in _CONSEQUENCES]
@@ -392,7 +393,7 @@ class _Page:
         self.lines = []
 
     def styled(self, text, code):
-        return f"\033[{code}m{text}\033[0m" if self.has_colour and text else text
+        return f"\033[{code}m{text}\033[0m" if self.has_colour and code else text
 
     def sentence(self, text):
         self.lines += [self.styled(line, "1") for line in self._wrapped(text, self.width)]
