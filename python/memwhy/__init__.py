@@ -86,3 +86,7 @@ def start(nframe=None):
 # Registered on import, so before whatever the program registers later: it runs after the
 # program's own exit handlers and before the interpreter takes its threads down.
 _atexit.register(_memwhy._retire)
+
+# Here rather than in the first start(): a millisecond of Python code, whose objects go to
+# the interpreter's free lists, should not lie between the program and what it looks at.
+_memwhy._marks_prove()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The proof of marks in frames, run before the first start(): src/pyext/frame_marks_check.h
+"""The proof of marks in frames, run when memwhy is imported: src/pyext/frame_marks_check.h
 says what it is for.  Nothing here may be tidied: each odd shape is a way to push a frame,
 and it is tried often enough for the interpreter to specialise it.
 

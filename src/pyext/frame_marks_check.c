@@ -249,7 +249,19 @@ const char *mw_frame_marks_objection(void)
     return proof != PROVED ? objection : NULL;
 }
 
+PyDoc_STRVAR(prove_doc, "_marks_prove($module, /)\n--\n\n"
+                        "Run the self-check of marks unless it was run; the package does so when\n"
+                        "it is imported.");
+
+static PyObject *prove(PyObject *module, PyObject *ignored)
+{
+    if (mw_frame_marks_prove() < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef mw_frame_marks_check_methods[] = {
+    {"_marks_prove", prove, METH_NOARGS, prove_doc},
     {"_marks_room", room, METH_NOARGS, room_doc},
     {"_marks_poison", poison_stack, METH_NOARGS, poison_doc},
     {"_marks_wipe", wipe, METH_NOARGS, wipe_doc},

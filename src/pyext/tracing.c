@@ -40,7 +40,7 @@ static PyObject *start(PyObject *module, PyObject *arguments)
     if (frame_limit < 1 || frame_limit > MW_FRAME_LIMIT_MAXIMUM)
         return PyErr_Format(PyExc_ValueError, "the number of frames must be in range [1; %d]",
                             MW_FRAME_LIMIT_MAXIMUM);
-    /* Once per process; it runs Python, so another thread may have started meanwhile. */
+    /* Done at import, as a rule; it runs Python, so another thread may start meanwhile. */
     if (!mw_the_tracer.is_active && mw_frame_marks_prove() < 0)
         return NULL;
     if (mw_the_tracer.is_active)

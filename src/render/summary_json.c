@@ -95,7 +95,8 @@ static void write_verdict(const json_writer *writer, mw_alloc *alloc)
     mw_buffer_init(&sentence, alloc);
     mw_verdict_write(verdict, writer->summary, &sentence.sink);
     mw_sink_text(writer->sink, "  \"verdict\": ");
-    mw_sink_json_string(writer->sink, sentence.bytes == NULL ? "" : sentence.bytes, sentence.length);
+    mw_sink_json_string(writer->sink, sentence.bytes == NULL ? "" : sentence.bytes,
+                        sentence.length);
     if (writer->sink->status == MW_OK)
         writer->sink->status = sentence.sink.status;
     mw_buffer_done(&sentence);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The proof of marks before the first start(): that it passes here, and that it can fail."""
+"""The proof of marks at import: that it passes here, and that it can fail."""
 import sys
 
 import pytest
@@ -56,17 +56,27 @@ def test_a_shift_beyond_the_frame_is_refused(shift):
 
 MARKS = """
 import sys
-import memwhy
-from memwhy import _memwhy, _self_check
+import types
 
 def marks():
     return next(one for one in _memwhy._doctor()["mechanisms"] if one["name"] == "marks")
+
+def pretend(find_fault):
+    "Has the package find this check in the place of its own."
+    fake = types.ModuleType("memwhy._self_check")
+    fake.find_fault = find_fault
+    sys.modules["memwhy._self_check"] = fake
+    return fake
+"""
+IMPORTED = MARKS + """
+import memwhy
+from memwhy import _memwhy
 """
 
 
 @needs_marks
 def test_marks_are_in_force_once_they_are_proved():
-    assert run(MARKS + """if True:
+    assert run(IMPORTED + """if True:
         before = marks()["in_force"]
         memwhy.start()
         print(before, marks()["in_force"], _memwhy._check_marks()[0], marks()["detail"])
@@ -75,28 +85,30 @@ def test_marks_are_in_force_once_they_are_proved():
 
 def test_a_fault_keeps_marks_off_for_good_and_is_told():
     assert run(MARKS + """if True:
-        _self_check.find_fault = lambda: "3 of 500 new frames showed an old mark"
+        fake = pretend(lambda: "3 of 500 new frames showed an old mark")
+        import memwhy
+        from memwhy import _memwhy
+        fake.find_fault = lambda: None
         for _ in range(2):
             memwhy.start()
             print(_memwhy._check_marks()[0], marks()["in_force"], marks()["detail"])
             kept = [object() for _ in range(100)]
             print(len(memwhy.take_snapshot().statistics("lineno")) > 0)
             memwhy.stop()
-            _self_check.find_fault = lambda: None
     """) == 2 * "False False 3 of 500 new frames showed an old mark\nTrue\n"
 
 
-@needs_marks
-def test_a_proof_that_could_not_run_is_tried_again():
+def test_a_proof_that_could_not_run_is_tried_again_at_the_start():
     assert run(MARKS + """if True:
-        real = _self_check.find_fault
         def broken():
             raise RecursionError
-        _self_check.find_fault = broken
+        fake = pretend(broken)
+        import memwhy
+        from memwhy import _memwhy
         memwhy.start()
         print(marks()["in_force"], marks()["detail"])
         memwhy.stop()
-        _self_check.find_fault = real
+        fake.find_fault = lambda: None
         memwhy.start()
         print(marks()["in_force"])
     """) == "False their self-check could not run (RecursionError)\nTrue\n"
@@ -106,21 +118,28 @@ def test_an_interrupt_during_the_proof_is_the_users():
     assert run(MARKS + """if True:
         def interrupted():
             raise KeyboardInterrupt
-        _self_check.find_fault = interrupted
+        fake = pretend(interrupted)
         try:
-            memwhy.start()
+            import memwhy
         except KeyboardInterrupt:
-            print("interrupted", memwhy.is_tracing())
-    """) == "interrupted False\n"
+            print("interrupted")
+        fake.find_fault = lambda: None
+        import memwhy
+        from memwhy import _memwhy
+        memwhy.start()
+        print(marks()["in_force"])
+    """) == "interrupted\nTrue\n"
 
 
 def test_a_start_within_the_proof_traces_without_marks():
     assert run(MARKS + """if True:
         def meanwhile():
-            memwhy.start()
-            print(memwhy.is_tracing(), marks()["in_force"], marks()["detail"])
-        _self_check.find_fault = meanwhile
-        memwhy.start()
+            global _memwhy
+            from memwhy import _memwhy
+            _memwhy.start(1)
+            print(_memwhy.is_tracing(), marks()["in_force"], marks()["detail"])
+        pretend(meanwhile)
+        import memwhy
         memwhy.clear_traces()
         print(memwhy.is_tracing(), marks()["in_force"])
     """) == "True False they have not been checked yet\nTrue True\n"
@@ -134,9 +153,11 @@ def test_the_programs_trace_and_profile_functions_hear_nothing():
             return listen
         sys.settrace(listen)
         sys.setprofile(listen)
-        memwhy.start()
+        import memwhy
+        from memwhy import _memwhy
         sys.settrace(None)
         sys.setprofile(None)
+        memwhy.start()
         print("_self_check.py" in heard, "__init__.py" in heard, marks()["detail"])
     """) == f"False True {expected_detail()}\n"
 
@@ -150,7 +171,7 @@ def test_monitoring_tools_hear_nothing():
         tool.register_callback(2, tool.events.PY_START,
                                lambda code, offset: heard.add(code.co_filename))
         tool.set_events(2, tool.events.PY_START)
-        memwhy.start()
+        import memwhy
         tool.set_events(2, 0)
         print(any(name.endswith("_self_check.py") for name in heard), len(heard) > 0)
     """) == "False True\n"
@@ -158,15 +179,17 @@ def test_monitoring_tools_hear_nothing():
 
 def test_the_check_neither_compiles_nor_collects_nor_looks_at_frames():
     """What a program's audit hooks and collector callbacks would notice."""
-    assert run(MARKS + """if True:
+    assert run("""if True:
         import gc
+        import sys
+        from memwhy import _self_check
         heard = set()
         gc.callbacks.append(lambda phase, details: heard.add("gc"))
         sys.addaudithook(lambda event, arguments: heard.add(event))
         gc.collect(0)  # so that none is due
         heard.clear()
-        memwhy.start()
-        print(sorted(heard - {"gc.get_objects"}))
+        _self_check.find_fault()
+        print(sorted(heard))
     """) == "[]\n"
 
 
@@ -176,7 +199,7 @@ def expected_detail():
 
 
 def test_the_check_is_left_out_when_marks_are_switched_off():
-    assert run(MARKS.replace(", _self_check", "") + """if True:
+    assert run(IMPORTED + """if True:
         memwhy.start()
         print("memwhy._self_check" in sys.modules, marks()["detail"])
     """, env=environment(MEMWHY_DISABLE="marks")) == "False switched off by MEMWHY_DISABLE\n"
