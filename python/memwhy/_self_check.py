@@ -6,7 +6,6 @@ and it is tried often enough for the interpreter to specialise it.
 It is quick (a millisecond) and leaves the program alone: no collection, no compilation, no
 look at frame objects.  `memwhy doctor` does these too (thoroughly=True).
 """
-import functools
 import gc
 import sys
 
@@ -19,6 +18,16 @@ ROUNDS = 12
 ROOM = 4096  # bytes; what one round wants of the free stack
 FRAMES_MINIMUM = 200
 _DEPTH = 10
+
+
+class _Any:
+    def method(self):
+        """Only its type is wanted."""
+
+
+# functools.partial without importing it: all C, so that the innermost frame, which is
+# looked at, is that of the function that calls.
+_bound = type(_Any().method)
 
 
 def _shapes(look):
@@ -168,8 +177,7 @@ def pushes(shift=0, thoroughly=False):
 
     A shift looks so many bytes beside the mark's place: tests of this test.
     """
-    # Both are C: the frame that is looked at is that of the shape.
-    look = functools.partial(_memwhy._marks_look, shift)
+    look = _bound(_memwhy._marks_look, shift)
     shapes = _shapes(look)
     if thoroughly:
         shapes += _thorough_shapes(look)
@@ -265,7 +273,7 @@ def _survival_of_await(stands):
 
 def survivals(shift=0, thoroughly=False):
     """Mark frames and let things happen; returns [(event, has to stay, stayed)]."""
-    stands = functools.partial(_memwhy._marks_stands, shift)
+    stands = _bound(_memwhy._marks_stands, shift)
     stays = [("a call of C", _survival_of_c_call), ("a callback", _survival_of_callback)]
     if _memwhy._marks_survive_calls():
         stays += [("a call of Python", _survival_of_python_call),
