@@ -301,7 +301,8 @@ static mw_snapshot *snapshot_of_object(PyObject *object)
     if (!mw_the_tracer.is_active)
         return NULL;
     guard = mw_guard_enter();
-    status = mw_tracer_snapshot_block(&mw_the_tracer, guard, address, mw_alloc_system(), &snapshot);
+    status = mw_tracer_snapshot_block(&mw_the_tracer, guard, MW_DOMAIN_PYTHON, address,
+                                      mw_alloc_system(), &snapshot);
     mw_guard_leave(guard);
     if (status == MW_NO_MEMORY)
         PyErr_NoMemory();

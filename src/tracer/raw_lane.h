@@ -8,6 +8,10 @@
  *
  * Who holds the GIL hands in a path of the main tables; who does not interns its own
  * stack in the lane's tables, by content.  A site's path tells which by its top bit.
+ *
+ * The lane also keeps what extensions report with PyTraceMalloc_Track, in domains of their
+ * own: an address may be known in several domains at once, so each has a map.  A site has
+ * the domain's number in the lane, 0 for Python's own.
  */
 #pragma once
 
@@ -20,15 +24,27 @@
 /* A path of the main tables rather than of the lane's. */
 #define MW_PATH_OF_MAIN UINT32_C(0x80000000)
 
+/* More domains than these are lost.  NumPy uses one, most programs none. */
+enum { MW_LANE_DOMAIN_MAXIMUM = 1024 };
+
+typedef struct mw_lane_domain {
+    uint32_t id;           /* as the extension calls it; not 0 */
+    mw_address_map blocks; /* value: size; label: site         */
+} mw_lane_domain;
+
 typedef struct mw_raw_lane {
-    mw_spinlock lock;            /* guards everything below                              */
-    bool is_active;              /* tables are there and blocks are recorded             */
-    bool may_walk;               /* stacks of threads without the GIL may be looked at   */
-    uint32_t opening;            /* counts them, to know blocks of a former one by       */
-    mw_code_table codes;         /* of stacks seen without the GIL                       */
-    mw_path_trie paths;          /* likewise                                             */
-    mw_site_table sites;         /* all of the lane's blocks                             */
-    mw_address_map blocks;       /* value: size; label: site                             */
+    mw_spinlock lock;        /* guards everything below                              */
+    mw_alloc *alloc;         /* borrowed                                             */
+    bool is_active;          /* tables are there and blocks are recorded             */
+    bool may_walk;           /* stacks of threads without the GIL may be looked at   */
+    uint32_t opening;        /* counts them, to know blocks of a former one by       */
+    mw_code_table codes;     /* of stacks seen without the GIL                       */
+    mw_path_trie paths;      /* likewise                                             */
+    mw_site_table sites;     /* all of the lane's blocks                             */
+    mw_address_map blocks;   /* of Python's domain; value: size; label: site         */
+    mw_lane_domain *domains; /* owned; the others, by number - 1                     */
+    uint32_t domain_count;   /* at most MW_LANE_DOMAIN_MAXIMUM                       */
+    uint32_t domain_capacity;
     _Atomic uint64_t live_bytes; /* written under the lock, read without it        */
     uint64_t peak_bytes;         /* of both lanes together, as seen from this one        */
     uint64_t lost_blocks;        /* not recorded, for want of memory                     */
@@ -63,3 +79,18 @@ bool mw_raw_lane_forget(mw_raw_lane *lane, mw_guard guard, uintptr_t address,
                         mw_address_entry *ret_entry);
 /* Undoes a forget, after a realloc that failed; not if the lane has been closed since. */
 void mw_raw_lane_restore(mw_raw_lane *lane, mw_guard guard, const mw_address_entry *entry);
+
+/* ── domains ─────────────────────────────────────────────────────────────────────── */
+
+/* Records a block in any domain, Python's included; a known one gets the new size and path.
+ * When memory or numbers for domains are used up, the block is counted as lost, and stays
+ * as it was if it was known. */
+mw_status mw_raw_lane_track(mw_raw_lane *lane, mw_guard guard, uint32_t domain, uintptr_t address,
+                            size_t size_bytes, mw_path path, uint64_t main_live_bytes)
+    MW_MUST_CHECK;
+/* Forgets a block; returns false if it is not known. */
+bool mw_raw_lane_untrack(mw_raw_lane *lane, mw_guard guard, uint32_t domain, uintptr_t address);
+/* The entry of a block, or NULL. */
+mw_address_entry *mw_raw_lane_find(const mw_raw_lane *lane, uint32_t domain, uintptr_t address);
+/* The domain of a site, as the extension calls it. */
+uint32_t mw_raw_lane_domain_id(const mw_raw_lane *lane, mw_site site);

@@ -74,8 +74,9 @@ void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object);
 mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
                              mw_snapshot **ret_snapshot) MW_MUST_CHECK;
 /* A snapshot of one block, with one site; MW_BAD_INPUT if the block is not known. */
-mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uintptr_t address,
-                                   mw_alloc *alloc, mw_snapshot **ret_snapshot) MW_MUST_CHECK;
+mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uint32_t domain,
+                                   uintptr_t address, mw_alloc *alloc, mw_snapshot **ret_snapshot)
+    MW_MUST_CHECK;
 
 /* Bytes that the tracer itself holds, by part. */
 typedef struct mw_overhead {

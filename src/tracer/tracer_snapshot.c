@@ -178,7 +178,8 @@ typedef struct site_source {
     const translation *lane;
     const translation *main;
     const mw_site_table *sites;
-    uint32_t *translated; /* site → site of the snapshot; 0 = not translated yet */
+    const mw_raw_lane *raw; /* whose sites they are; NULL: the main lane's          */
+    uint32_t *translated;   /* site → site of the snapshot; 0 = not translated yet */
 } site_source;
 
 /* tracemalloc counts frames in an unsigned short and stops at its maximum. */
@@ -194,6 +195,8 @@ static mw_status translate_site(const site_source *source, mw_site site, mw_site
     const mw_site_entry *entry = mw_site_table_entry(source->sites, site);
     bool is_of_main = (entry->path & MW_PATH_OF_MAIN) != 0;
     const translation *lane = is_of_main ? source->main : source->lane;
+    uint32_t domain =
+        source->raw != NULL ? mw_raw_lane_domain_id(source->raw, site) : MW_DOMAIN_PYTHON;
     mw_path path = {entry->path & ~MW_PATH_OF_MAIN};
     mw_thread thread;
     mw_status status;
@@ -206,7 +209,7 @@ static mw_status translate_site(const site_source *source, mw_site site, mw_site
     if (status != MW_OK)
         return status;
     status = mw_snapshot_builder_site(lane->builder, path, total_frames(lane->builder, path),
-                                      entry->domain, thread, ret_site);
+                                      domain, thread, ret_site);
     if (status == MW_OK)
         source->translated[site.index] = ret_site->index;
     return status;
@@ -263,10 +266,22 @@ static mw_status add_variable_blocks(const site_source *source, const mw_address
     return MW_OK;
 }
 
-static mw_status add_sites(const translation *lane, const translation *main,
-                           const mw_site_table *sites, const mw_address_map *blocks)
+/* What extensions report: a map for each domain. */
+static mw_status add_domains(const site_source *source)
 {
-    site_source source = {.lane = lane, .main = main, .sites = sites};
+    mw_status status = MW_OK;
+
+    for (uint32_t index = 0; index < source->raw->domain_count && status == MW_OK; index++)
+        status = add_variable_blocks(source, &source->raw->domains[index].blocks);
+    return status;
+}
+
+/* All of a lane: [raw]'s, or the main one's if that is NULL. */
+static mw_status add_sites(const translation *lane, const translation *main,
+                           const mw_site_table *sites, const mw_address_map *blocks,
+                           const mw_raw_lane *raw)
+{
+    site_source source = {.lane = lane, .main = main, .sites = sites, .raw = raw};
     mw_status status;
 
     source.translated = mw_alloc_array(lane->alloc, sites->count, sizeof *source.translated);
@@ -275,6 +290,8 @@ static mw_status add_sites(const translation *lane, const translation *main,
     status = add_fixed_sites(&source);
     if (status == MW_OK)
         status = add_variable_blocks(&source, blocks);
+    if (status == MW_OK && raw != NULL)
+        status = add_domains(&source);
     mw_alloc_release(lane->alloc, source.translated, sites->count * sizeof *source.translated);
     return status;
 }
@@ -323,20 +340,26 @@ static mw_status translate_raw(mw_tracer *tracer, const translation *main)
         status = translation_init(&raw, main->alloc, main->builder, &tracer->raw.codes,
                                   &tracer->raw.paths);
         if (status == MW_OK)
-            status = add_sites(&raw, main, &tracer->raw.sites, &tracer->raw.blocks);
+            status = add_sites(&raw, main, &tracer->raw.sites, &tracer->raw.blocks, &tracer->raw);
         translation_done(&raw);
     }
     mw_raw_lane_unlock(&tracer->raw);
     return status;
 }
 
-static mw_status add_everything(mw_tracer *tracer, const translation *main, uintptr_t ignored)
+/* A block that a snapshot is to consist of. */
+typedef struct wanted_block {
+    uint32_t domain;
+    uintptr_t address;
+} wanted_block;
+
+static mw_status add_everything(mw_tracer *tracer, const translation *main, wanted_block ignored)
 {
     mw_status status = name_threads(main, &tracer->threads);
 
     (void)ignored;
     if (status == MW_OK)
-        status = add_sites(main, main, &tracer->sites, &tracer->blocks.others);
+        status = add_sites(main, main, &tracer->sites, &tracer->blocks.others, NULL);
     if (status == MW_OK)
         status = translate_raw(tracer, main);
     return status;
@@ -351,7 +374,7 @@ static mw_status snapshot_of(const translation *main, const mw_raw_lane *raw,
     mw_alloc *alloc = main->alloc;
     uint32_t *translated = mw_alloc_array(alloc, sites->count, sizeof *translated);
     translation lane = raw == NULL ? *main : (translation){0};
-    site_source source = {.lane = &lane, .main = main, .sites = sites, .translated = translated};
+    site_source source = {&lane, main, sites, raw, translated};
     mw_status status = translated != NULL ? MW_OK : MW_NO_MEMORY;
 
     if (status == MW_OK && raw != NULL)
@@ -364,22 +387,31 @@ static mw_status snapshot_of(const translation *main, const mw_raw_lane *raw,
     return status;
 }
 
-/* Looks the block up in the main lane, then in the other, and adds it. */
-static mw_status add_known_block(mw_tracer *tracer, const translation *main, uintptr_t address)
+static mw_status add_block_of_main(mw_tracer *tracer, const translation *main, uintptr_t address)
 {
     mw_block_entry entry = mw_block_store_find(&tracer->blocks, address);
     mw_site site = {entry.label & MW_LABEL_SITE};
-    const mw_address_entry *block;
+    uint16_t size;
+
+    if (site.index == 0)
+        return MW_BAD_INPUT;
+    size = mw_site_table_entry(&tracer->sites, site)->size;
+    return snapshot_of(main, NULL, &tracer->sites, site, entry.is_mapped ? entry.size_bytes : size);
+}
+
+/* Looks the block up in the main lane, which has Python's domain alone, then in the other. */
+static mw_status add_known_block(mw_tracer *tracer, const translation *main, wanted_block wanted)
+{
+    const mw_address_entry *block = NULL;
     mw_status status = MW_BAD_INPUT;
 
-    if (site.index != 0) {
-        uint16_t size = mw_site_table_entry(&tracer->sites, site)->size;
-
-        return snapshot_of(main, NULL, &tracer->sites, site,
-                           entry.is_mapped ? entry.size_bytes : size);
-    }
+    if (wanted.domain == MW_DOMAIN_PYTHON)
+        status = add_block_of_main(tracer, main, wanted.address);
+    if (status != MW_BAD_INPUT)
+        return status;
     mw_raw_lane_lock(&tracer->raw);
-    block = tracer->raw.is_active ? mw_address_map_find(&tracer->raw.blocks, address) : NULL;
+    if (tracer->raw.is_active)
+        block = mw_raw_lane_find(&tracer->raw, wanted.domain, wanted.address);
     if (block != NULL)
         status = snapshot_of(main, &tracer->raw, &tracer->raw.sites, (mw_site){block->label},
                              block->value);
@@ -389,10 +421,10 @@ static mw_status add_known_block(mw_tracer *tracer, const translation *main, uin
 
 /* ── snapshots ───────────────────────────────────────────────────────────────────── */
 
-/* A snapshot of what [add] adds, which may be one block at [address]. */
+/* A snapshot of what [add] adds, which may be one [wanted] block. */
 static mw_status build(mw_tracer *tracer, mw_alloc *alloc,
-                       mw_status (*add)(mw_tracer *, const translation *, uintptr_t),
-                       uintptr_t address, mw_snapshot **ret_snapshot)
+                       mw_status (*add)(mw_tracer *, const translation *, wanted_block),
+                       wanted_block wanted, mw_snapshot **ret_snapshot)
 {
     mw_snapshot_builder *builder = NULL;
     translation main = {0};
@@ -403,7 +435,7 @@ static mw_status build(mw_tracer *tracer, mw_alloc *alloc,
         goto done;
     status = translation_init(&main, alloc, builder, &tracer->codes, &tracer->paths);
     if (status == MW_OK)
-        status = add(tracer, &main, address);
+        status = add(tracer, &main, wanted);
     if (status == MW_OK) {
         status = mw_snapshot_builder_finish(builder, ret_snapshot);
         builder = NULL;
@@ -419,12 +451,12 @@ mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
                              mw_snapshot **ret_snapshot)
 {
     (void)guard;
-    return build(tracer, alloc, add_everything, 0, ret_snapshot);
+    return build(tracer, alloc, add_everything, (wanted_block){0}, ret_snapshot);
 }
 
-mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uintptr_t address,
-                                   mw_alloc *alloc, mw_snapshot **ret_snapshot)
+mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uint32_t domain,
+                                   uintptr_t address, mw_alloc *alloc, mw_snapshot **ret_snapshot)
 {
     (void)guard;
-    return build(tracer, alloc, add_known_block, address, ret_snapshot);
+    return build(tracer, alloc, add_known_block, (wanted_block){domain, address}, ret_snapshot);
 }

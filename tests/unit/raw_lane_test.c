@@ -189,6 +189,150 @@ TEST(raw_lane, returns_every_byte_whichever_allocation_fails)
     }
 }
 
+/* ── domains ─────────────────────────────────────────────────────────────────────── */
+
+enum { DOMAINS = 5, TRACKED = 60 };
+
+/* Python's own, NumPy's, the largest, and neighbours. */
+static const uint32_t domain_ids[DOMAINS] = {MW_DOMAIN_PYTHON, 389047, UINT32_MAX, 1, 2};
+
+typedef struct domains_twin {
+    lane_twin of[DOMAINS];
+    uint64_t live_bytes, peak_bytes;
+} domains_twin;
+
+/* Address 0 is one like any other. */
+static uintptr_t tracked_address(uint32_t number)
+{
+    return (uintptr_t)number * 64;
+}
+
+static void check_domains_agree(mw_raw_lane *lane, const domains_twin *twin)
+{
+    CHECK(mw_raw_lane_is_consistent(lane));
+    CHECK_EQ(lane->live_bytes, twin->live_bytes);
+    CHECK_EQ(lane->peak_bytes, twin->peak_bytes);
+    for (uint32_t d = 0; d < DOMAINS; d++)
+        for (uint32_t i = 0; i < TRACKED; i++) {
+            const mw_address_entry *entry =
+                mw_raw_lane_find(lane, domain_ids[d], tracked_address(i));
+
+            CHECK_EQ(entry != NULL, twin->of[d].is_live[i]);
+            if (entry == NULL)
+                continue;
+            CHECK_EQ(entry->value, twin->of[d].size_bytes[i]);
+            CHECK_EQ(mw_raw_lane_domain_id(lane, (mw_site){entry->label}), domain_ids[d]);
+            CHECK_EQ(mw_site_table_entry(&lane->sites, (mw_site){entry->label})->path,
+                     twin->of[d].path[i].index);
+        }
+}
+
+static void step_in_domain(mw_raw_lane *lane, mw_guard guard, domains_twin *twin, mw_random *random)
+{
+    uint32_t d = mw_random_below(random, DOMAINS);
+    uint32_t i = mw_random_below(random, TRACKED);
+    size_t size_bytes = mw_random_below(random, 1200);
+    mw_path path = {mw_random_below(random, 20)};
+    lane_twin *blocks = &twin->of[d];
+
+    if (blocks->is_live[i])
+        twin->live_bytes -= blocks->size_bytes[i];
+    if (mw_random_below(random, 3) != 0) {
+        CHECK_OK(
+            mw_raw_lane_track(lane, guard, domain_ids[d], tracked_address(i), size_bytes, path, 0));
+        twin_remember(blocks, i, size_bytes, path, 0);
+        twin->live_bytes += size_bytes;
+    } else {
+        CHECK_EQ(mw_raw_lane_untrack(lane, guard, domain_ids[d], tracked_address(i)),
+                 blocks->is_live[i]);
+        CHECK(!mw_raw_lane_untrack(lane, guard, domain_ids[d], tracked_address(i)));
+        twin_forget(blocks, i);
+    }
+    if (twin->live_bytes > twin->peak_bytes)
+        twin->peak_bytes = twin->live_bytes;
+}
+
+TEST(raw_lane, agrees_with_an_array_of_blocks_for_each_domain)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mw_failing_alloc failing = mw_failing_alloc_never();
+        mw_guard guard = mw_guard_enter();
+        mw_random random = mw_random_of(seed);
+        mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
+        domains_twin twin = {0};
+
+        CHECK_OK(mw_raw_lane_open(&lane, &failing.base));
+        for (uint32_t i = 0; i < STEPS; i++) {
+            step_in_domain(&lane, guard, &twin, &random);
+            if (i % 200 == 0)
+                check_domains_agree(&lane, &twin);
+        }
+        CHECK(mw_raw_lane_memory_bytes(&lane) <= failing.live_bytes);
+        mw_raw_lane_close(&lane);
+        CHECK(mw_raw_lane_is_consistent(&lane));
+        CHECK_EQ(failing.live_blocks, 0);
+        mw_guard_leave(guard);
+    }
+}
+
+TEST(raw_lane, loses_blocks_of_more_domains_than_it_has_numbers_for)
+{
+    mw_guard guard = mw_guard_enter();
+    mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
+
+    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system()));
+    for (uint32_t domain = 1; domain <= MW_LANE_DOMAIN_MAXIMUM; domain++)
+        CHECK_OK(mw_raw_lane_track(&lane, guard, domain, 64, 10, (mw_path){1}, 0));
+    CHECK_EQ(mw_raw_lane_track(&lane, guard, UINT32_MAX, 64, 7, (mw_path){1}, 0), MW_LIMIT);
+    CHECK_EQ(lane.lost_blocks, 1);
+    CHECK_EQ(lane.lost_bytes, 7);
+    CHECK(!mw_raw_lane_untrack(&lane, guard, UINT32_MAX, 64));
+    /* Those it has go on, and so does Python's own. */
+    CHECK_OK(mw_raw_lane_track(&lane, guard, MW_LANE_DOMAIN_MAXIMUM, 128, 20, (mw_path){1}, 0));
+    CHECK_OK(mw_raw_lane_track(&lane, guard, MW_DOMAIN_PYTHON, 128, 30, (mw_path){1}, 0));
+    CHECK_EQ(lane.live_bytes, 10 * MW_LANE_DOMAIN_MAXIMUM + 50);
+    CHECK(mw_raw_lane_is_consistent(&lane));
+    mw_raw_lane_close(&lane);
+    CHECK(mw_raw_lane_is_consistent(&lane));
+    mw_guard_leave(guard);
+}
+
+/* Each block is tracked twice; the second time may fail, and then leaves the first. */
+TEST(raw_lane, keeps_or_loses_a_tracked_block_whichever_allocation_fails)
+{
+    uint64_t lost = 1;
+
+    for (size_t nth = 0; lost != 0; nth++) {
+        mw_guard guard = mw_guard_enter();
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+        mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
+        uint64_t live_bytes = 0;
+
+        if (mw_raw_lane_open(&lane, &failing.base) == MW_OK) {
+            for (uint32_t i = 0; i < 2000; i++) {
+                uint32_t domain = domain_ids[i % DOMAINS];
+                const mw_address_entry *entry;
+                mw_status first =
+                    mw_raw_lane_track(&lane, guard, domain, i * 16, i, (mw_path){i / 2}, 0);
+                mw_status again =
+                    mw_raw_lane_track(&lane, guard, domain, i * 16, i + 1, (mw_path){i}, 0);
+
+                entry = mw_raw_lane_find(&lane, domain, i * 16);
+                CHECK_EQ(entry != NULL, first == MW_OK || again == MW_OK);
+                if (entry != NULL)
+                    CHECK_EQ(entry->value, again == MW_OK ? i + 1 : i);
+                live_bytes += entry != NULL ? entry->value : 0;
+            }
+            lost = lane.lost_blocks;
+            CHECK_EQ(lane.live_bytes, live_bytes);
+        }
+        CHECK(mw_raw_lane_is_consistent(&lane));
+        mw_raw_lane_close(&lane);
+        CHECK_EQ(failing.live_blocks, 0);
+        mw_guard_leave(guard);
+    }
+}
+
 /* ── many threads ────────────────────────────────────────────────────────────────── */
 
 typedef struct hammer {
@@ -254,6 +398,9 @@ int main(void)
         CASE(raw_lane, counts_a_block_that_is_restored_once),
         CASE(raw_lane, does_not_restore_a_block_of_a_former_opening),
         CASE(raw_lane, returns_every_byte_whichever_allocation_fails),
+        CASE(raw_lane, agrees_with_an_array_of_blocks_for_each_domain),
+        CASE(raw_lane, loses_blocks_of_more_domains_than_it_has_numbers_for),
+        CASE(raw_lane, keeps_or_loses_a_tracked_block_whichever_allocation_fails),
         CASE(raw_lane, loses_nothing_between_threads),
     };
 

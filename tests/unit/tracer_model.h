@@ -242,8 +242,8 @@ static inline void check_block(mw_tracer *tracer, const tracer_twin *twin, uint3
     const twin_block *block = &twin->blocks[place];
     mw_guard guard = mw_guard_enter();
     mw_snapshot *snapshot = NULL;
-    mw_status status =
-        mw_tracer_snapshot_block(tracer, guard, address_of(place), mw_alloc_system(), &snapshot);
+    mw_status status = mw_tracer_snapshot_block(tracer, guard, MW_DOMAIN_PYTHON, address_of(place),
+                                                mw_alloc_system(), &snapshot);
 
     CHECK_EQ(status, block->is_live ? MW_OK : MW_BAD_INPUT);
     if (status == MW_OK) {

@@ -302,7 +302,8 @@ static mw_status live_a_while(mw_tracer *tracer, tracer_twin *twin, mw_alloc *al
     mw_snapshot_release(snapshot);
     for (uint32_t place = 0; place < PLACES && status == MW_OK; place += 50) {
         snapshot = NULL;
-        status = mw_tracer_snapshot_block(tracer, guard, address_of(place), alloc, &snapshot);
+        status = mw_tracer_snapshot_block(tracer, guard, MW_DOMAIN_PYTHON, address_of(place), alloc,
+                                          &snapshot);
         mw_snapshot_release(snapshot);
         status = status == MW_BAD_INPUT ? MW_OK : status;
     }
@@ -535,6 +536,61 @@ TEST(tracer, goes_on_in_a_child_that_was_forked_while_others_held_the_lock)
     mw_tracer_done(&tracer);
 }
 
+/* What a snapshot has at a size: how often, and the sum of domains. */
+static void count_of_size(const mw_snapshot *snapshot, uint64_t size_bytes, uint32_t *ret_count,
+                          uint64_t *ret_domains)
+{
+    *ret_count = 0;
+    *ret_domains = 0;
+    for (uint64_t i = 0; i < mw_snapshot_block_count(snapshot); i++) {
+        uint64_t size;
+        mw_site site;
+
+        mw_snapshot_block(snapshot, i, &site, &size);
+        if (size != size_bytes)
+            continue;
+        *ret_count += 1;
+        *ret_domains += mw_snapshot_site(snapshot, site).domain;
+    }
+}
+
+/* Small and large blocks, each in three domains at one address. */
+TEST(tracer, takes_a_snapshot_of_one_address_in_several_domains)
+{
+    static const uint32_t domains[] = {MW_DOMAIN_PYTHON, 389047, UINT32_MAX};
+    static const size_t sizes[] = {100, 70001};
+    mw_tracer tracer = {.raw = {.lock = MW_SPINLOCK_FREE}};
+    mw_guard guard = mw_guard_enter();
+    mw_snapshot *snapshot = NULL;
+    mw_snapshot *block = NULL;
+
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_system(), FRAME_LIMIT));
+    for (int d = 0; d < 3; d++)
+        for (int s = 0; s < 2; s++)
+            CHECK_OK(mw_raw_lane_track(&tracer.raw, guard, domains[d], 0x1000 + s * 0x100000,
+                                       sizes[s], (mw_path){0}, 0));
+    CHECK_OK(mw_tracer_snapshot(&tracer, guard, mw_alloc_system(), &snapshot));
+    CHECK(mw_snapshot_is_consistent(snapshot));
+    CHECK_EQ(mw_snapshot_live_bytes(snapshot), 3 * (100 + 70001));
+    for (int s = 0; s < 2; s++) {
+        uint64_t sum;
+        uint32_t count;
+
+        count_of_size(snapshot, sizes[s], &count, &sum);
+        CHECK_EQ(count, 3);
+        CHECK_EQ(sum, UINT64_C(389047) + UINT32_MAX);
+    }
+    mw_snapshot_release(snapshot);
+    CHECK_OK(mw_tracer_snapshot_block(&tracer, guard, 389047, 0x1000, mw_alloc_system(), &block));
+    CHECK_EQ(mw_snapshot_site(block, (mw_site){1}).domain, 389047);
+    mw_snapshot_release(block);
+    CHECK_EQ(mw_tracer_snapshot_block(&tracer, guard, 1, 0x1000, mw_alloc_system(), &block),
+             MW_BAD_INPUT);
+    CHECK(mw_tracer_is_consistent(&tracer));
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +602,7 @@ int main(void)
         CASE(tracer, site_cache_keeps_two_that_share_a_slot),
         CASE(tracer, tells_254_threads_apart_and_joins_the_others),
         CASE(tracer, takes_a_snapshot_of_a_stack_of_any_depth),
+        CASE(tracer, takes_a_snapshot_of_one_address_in_several_domains),
         CASE(tracer, takes_no_more_memory_however_often_it_starts_and_stops),
         CASE(tracer, returns_every_byte_whichever_allocation_fails),
         CASE(tracer, is_off_after_a_clear_that_was_refused),
