@@ -28,7 +28,7 @@ LAW = {
     "render": {"base", "core", "graph"},
     # Inside the traced process.
     "tracer": {"base", "core", "capture"},
-    "native": {"base", "core", "tracer"},
+    "native": {"base"},
     "pyext": BOTH_WORLDS | {"tracer", "native"},
     # Outside of it.
     "symbols": BOTH_WORLDS,
@@ -39,7 +39,7 @@ LAW = {
 }
 
 # The unit tests, which are built without Python's headers.
-UNIT_TESTS = BOTH_WORLDS | {"tracer"}
+UNIT_TESTS = BOTH_WORLDS | {"tracer", "native"}
 
 # The one room that sees CPython's headers.
 PYTHON_ROOM = "pyext"
