@@ -2,6 +2,7 @@
 #include "pyext/tracing.h"
 
 #include "pyext/allocator_hooks.h"
+#include "pyext/capi_domains.h"
 #include "pyext/code_registry.h"
 #include "pyext/compat.h"
 #include "pyext/doctor.h"
@@ -51,6 +52,7 @@ static PyObject *start(PyObject *module, PyObject *arguments)
     mw_stack_walk_begin();
     mw_allocator_hooks_install();
     mw_reuse_hooks_install();
+    mw_capi_domains_install(module);
     Py_RETURN_NONE;
 }
 
@@ -63,6 +65,7 @@ static PyObject *stop(PyObject *module, PyObject *ignored)
 {
     if (!mw_the_tracer.is_active)
         Py_RETURN_NONE;
+    mw_capi_domains_remove();
     mw_reuse_hooks_remove();
     mw_allocator_hooks_remove();
     mw_stack_walk_end(&mw_the_tracer);
@@ -90,6 +93,7 @@ static PyObject *clear_traces(PyObject *module, PyObject *ignored)
     mw_stack_walk_end(&mw_the_tracer);
     mw_stack_walk_begin();
     if (mw_tracer_clear(&mw_the_tracer) != MW_OK) {
+        mw_capi_domains_remove();
         mw_reuse_hooks_remove();
         mw_allocator_hooks_remove();
         return PyErr_NoMemory();
@@ -216,6 +220,7 @@ static mw_status snapshot_with(PyObject *names, mw_snapshot **ret_snapshot)
 
     if (!mw_the_tracer.is_active)
         return MW_UNSUPPORTED;
+    mw_capi_domains_refresh();
     status = mw_thread_names_note(&mw_the_tracer, names);
     if (status != MW_OK)
         return status;
@@ -424,7 +429,7 @@ int mw_tracing_init(void)
     }
     if (mw_code_registry_init() < 0)
         return -1;
-    if (mw_allocator_hooks_init() < 0) {
+    if (mw_allocator_hooks_init() < 0 || mw_capi_domains_init() < 0) {
         PyErr_NoMemory();
         return -1;
     }

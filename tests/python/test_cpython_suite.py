@@ -15,8 +15,6 @@ pytestmark = pytest.mark.no_leak_check("runs in a process of its own")
 LEFT_OUT = {
     "TestCommandLine": "tests -X tracemalloc and PYTHONTRACEMALLOC, which start the standard "
                        "tracer inside the interpreter; memwhy's switch is `memwhy run`",
-    "TestCAPI": "tests PyTraceMalloc_Track() and Untrack(), whose calls go to the interpreter's "
-                "own tracer; memwhy does not hear of them yet",
 }
 if sys.version_info < (3, 13):
     LEFT_OUT["TestTracemallocEnabled.test_new_reference"] = (
