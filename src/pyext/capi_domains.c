@@ -16,8 +16,8 @@
 #include "pyext/current_site.h"
 #include "pyext/mechanisms.h"
 #include "pyext/module_state.h"
-#include "pyext/types.h"
 #include "pyext/stack_walk.h"
+#include "pyext/types.h"
 #include "tracer/tracer.h"
 
 #include <pthread.h>
