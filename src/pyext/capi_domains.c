@@ -74,9 +74,10 @@ static mw_path raw_path(mw_raw_lane *lane, const PyThreadState *thread)
 static mw_status leave_main_lane(mw_tracer *tracer, mw_guard guard, uintptr_t address)
 {
     mw_address_entry *place;
+    mw_forgotten ignored;
 
-    (void)mw_tracer_forget_other(tracer, guard, address);
-    place = mw_block_store_put_other(&tracer->blocks, address, 0);
+    (void)mw_tracer_forget(tracer, guard, address, &ignored);
+    place = mw_block_store_put_other(&tracer->blocks, address);
     if (place == NULL)
         return MW_NO_MEMORY;
     mw_address_map_remove(&tracer->blocks.others, place);
@@ -126,6 +127,7 @@ static int traced_track(unsigned int domain, uintptr_t address, size_t size_byte
 static void forget(mw_tracer *tracer, mw_guard guard, unsigned int domain, uintptr_t address)
 {
     mw_raw_lane *lane = &tracer->raw;
+    mw_forgotten ignored;
     bool is_known;
 
     mw_raw_lane_lock(lane);
@@ -133,7 +135,7 @@ static void forget(mw_tracer *tracer, mw_guard guard, unsigned int domain, uintp
     mw_raw_lane_unlock(lane);
     if (!is_known && domain == MW_DOMAIN_PYTHON &&
         mw_current_owns_main_lane(py_attached_thread_state()))
-        (void)mw_tracer_forget_other(tracer, guard, address);
+        (void)mw_tracer_forget(tracer, guard, address, &ignored);
 }
 
 static int traced_untrack(unsigned int domain, uintptr_t address)
