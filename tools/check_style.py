@@ -174,8 +174,7 @@ RULES = [
          "versions are asked once: code asks compat.h a question, and the answer knows the versions",
          find_version_question, bad="#if PY_VERSION_HEX >= 0x030D0000\n#endif\n",
          bad_name="src/pyext/bad.c",
-         except_in=frozenset({"src/pyext/compat.h", "src/pyext/frames.h", "src/pyext/frames.c",
-                              "src/pyext/reuse_hooks.c"})),  # wholly of 3.13 and later
+         except_in=frozenset({"src/pyext/compat.h", "src/pyext/frames.h", "src/pyext/frames.c"})),
     Rule("backward-jump",
          "one exit, `done:`, and jumps go forward; what goes back is a loop and should look like one",
          find_backward_jump,

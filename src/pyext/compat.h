@@ -78,6 +78,14 @@ static inline int py_unpack_counts_what_is_too_many(void)
     return PY_VERSION_HEX >= 0x030E0000; /* for lists and tuples, since 3.14 */
 }
 
+/* Whether the interpreter tells whoever wants to know of each object that is created.
+ * Always since 3.13. */
+#if PY_VERSION_HEX >= 0x030D0000
+#define PY_HAS_REF_TRACER 1
+#else
+#define PY_HAS_REF_TRACER 0
+#endif
+
 /* Whether a reference tracer hears that it has been replaced (PyRefTracer_TRACKER_REMOVED).
  * Always since 3.15. */
 enum {

@@ -395,6 +395,7 @@ PyDoc_STRVAR(retire_doc, "_retire($module, /)\n"
 static PyObject *retire(PyObject *module, PyObject *ignored)
 {
     mw_allocator_hooks_retire();
+    mw_reuse_hooks_retire();
     Py_RETURN_NONE;
 }
 

@@ -8,9 +8,10 @@ same calls.  Prints one line for each traceback on which they disagree, then a l
 
     differential.py [--seed N] [--nframe N] [--free-lists exact|may-differ]
 
-Where the interpreter cannot tell a tracer about objects taken from free lists (below
-3.13), `may-differ` lets a block have another site as long as it is one and the same
-block with the same size in both.
+Where memwhy is not told of objects taken from free lists (MEMWHY_DISABLE=reuse),
+`may-differ` lets a block have another site as long as it is one and the same block with
+the same size in both.  Both are told the same way as a rule; `exact` also demands that
+memwhy is told at all.
 """
 import argparse
 import ast
@@ -220,6 +221,21 @@ def work_import(rng):
         KEPT.append(importlib.import_module(name))
 
 
+def work_free_lists(rng):
+    """Objects of each kind that has a free list, dropped and made again by other lines."""
+    makers = [lambda: [rng.random() for _ in range(150)],
+              lambda: [(rng.random(), i) for i in range(60)] + [(i,) * 7 for i in range(60)],
+              lambda: [[i] for i in range(120)],
+              lambda: [{i: i} for i in range(120)],
+              lambda: [slice(i, None) for i in range(3)] + [{i} for i in range(20)],
+              lambda: [work_free_lists.__get__(i) for i in range(20)],
+              lambda: [iter([i]) for i in range(20)] + [map(str, [i]) for i in range(20)]]
+    for _ in range(8):
+        kept = [make() for make in rng.sample(makers, len(makers))]
+        rng.shuffle(kept)
+        KEPT.append(kept[0])
+
+
 def work_release(rng):
     """Frees a part of what is kept, so that addresses are used again."""
     rng.shuffle(KEPT)
@@ -277,6 +293,10 @@ def main():
 
     tracemalloc.start(options.nframe)
     memwhy.start(options.nframe)
+    is_told, *how = memwhy._memwhy._check_reuse()
+    print(f"objects from free lists: {how}")
+    if is_told != (options.free_lists == "exact"):
+        return 1
     tracemalloc.clear_traces()
     memwhy.clear_traces()
     for _ in range(2):

@@ -2,7 +2,6 @@
 """CPython's own tests of tracemalloc, those of the running version, on memwhy."""
 import importlib.util
 import json
-import sys
 
 import pytest
 
@@ -16,10 +15,6 @@ LEFT_OUT = {
     "TestCommandLine": "tests -X tracemalloc and PYTHONTRACEMALLOC, which start the standard "
                        "tracer inside the interpreter; memwhy's switch is `memwhy run`",
 }
-if sys.version_info < (3, 13):
-    LEFT_OUT["TestTracemallocEnabled.test_new_reference"] = (
-        "tests that a list from a free list is known by its new line; before 3.13 the "
-        "interpreter has no hook that tells a tracer other than its own of such a list")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "pyext/reuse_detour.h"
+
+#if MW_HAS_STANDARD_TRACER
+
+#include "native/detour.h"
+#include "pyext/reborn.h"
+#include "pyext/tested_flag.h"
+
+#include <dlfcn.h>
+
+enum { NEW_REFERENCE, TRACK, UNTRACK, DETOUR_COUNT };
+
+static mw_detour detours[DETOUR_COUNT];
+static int *flag;
+/* Whether PyTraceMalloc_Track and _Untrack can be kept from being deceived by the flag; if
+ * not, the standard module is given its buffer. */
+static bool has_track;
+/* What on_new_reference has been told last, for the proof. */
+static const PyObject *newest;
+
+static int on_new_reference(PyObject *object)
+{
+    int (*original)(PyObject *) = (int (*)(PyObject *))detours[NEW_REFERENCE].original;
+
+    newest = object;
+    mw_reborn_object(object);
+    return mw_standard_tracer_is_tracing() ? original(object) : -1;
+}
+
+enum { NOT_TRACING = -2 }; /* as PyTraceMalloc_Track says it */
+
+static int on_track(unsigned domain, uintptr_t pointer, size_t size)
+{
+    int (*original)(unsigned, uintptr_t, size_t) =
+        (int (*)(unsigned, uintptr_t, size_t))detours[TRACK].original;
+
+    return mw_standard_tracer_is_tracing() ? original(domain, pointer, size) : NOT_TRACING;
+}
+
+static int on_untrack(unsigned domain, uintptr_t pointer)
+{
+    int (*original)(unsigned, uintptr_t) = (int (*)(unsigned, uintptr_t))detours[UNTRACK].original;
+
+    return mw_standard_tracer_is_tracing() ? original(domain, pointer) : NOT_TRACING;
+}
+
+/* [name] is exported, and must read the same flag. */
+static bool make_exported(mw_detour *detour, const char *name, void *replacement)
+{
+    void *function = dlsym(RTLD_DEFAULT, name);
+
+    return function != NULL && mw_tested_flag_is_read(function, flag) &&
+           mw_detour_make(detour, function, replacement) == NULL;
+}
+
+/* Finds all and makes the jumps ready, once. */
+static const char *make(void)
+{
+    mw_tested_flag tested;
+    const char *reason;
+
+    if (flag != NULL)
+        return NULL;
+    reason = mw_tested_flag_of_new_reference(&tested);
+    if (reason == NULL)
+        reason = mw_detour_make(&detours[NEW_REFERENCE], tested.callee, (void *)on_new_reference);
+    if (reason != NULL)
+        return reason;
+    flag = tested.flag;
+    has_track = make_exported(&detours[TRACK], "PyTraceMalloc_Track", (void *)on_track) &&
+                make_exported(&detours[UNTRACK], "PyTraceMalloc_Untrack", (void *)on_untrack);
+    return NULL;
+}
+
+static const char *arm(void)
+{
+    const char *reason = mw_detour_arm(&detours[NEW_REFERENCE]);
+
+    if (reason == NULL && has_track)
+        reason = mw_detour_arm(&detours[TRACK]);
+    if (reason == NULL && has_track)
+        reason = mw_detour_arm(&detours[UNTRACK]);
+    return reason;
+}
+
+static bool proves_itself(void)
+{
+    newest = NULL;
+    return mw_standard_tracer_pretend_object() == newest;
+}
+
+const char *mw_reuse_detour_install(void)
+{
+    const char *reason = make();
+
+    if (reason != NULL)
+        return reason;
+    mw_standard_tracer_look(flag);
+    reason = arm();
+    if (reason == NULL)
+        reason = mw_standard_tracer_raise(flag, !has_track);
+    if (reason == NULL && !proves_itself())
+        reason = "the jump in _PyTraceMalloc_NewReference was not taken";
+    if (reason != NULL)
+        mw_reuse_detour_remove();
+    return reason;
+}
+
+void mw_reuse_detour_remove(void)
+{
+    /* First nobody is sent here any more, then the way is closed. */
+    mw_standard_tracer_lower();
+    for (int index = DETOUR_COUNT - 1; index >= 0; index--)
+        mw_detour_disarm(&detours[index]);
+}
+
+#else
+
+const char *mw_reuse_detour_install(void)
+{
+    return "known for x86-64 alone";
+}
+
+void mw_reuse_detour_remove(void)
+{
+}
+
+#endif
