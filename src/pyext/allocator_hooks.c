@@ -436,6 +436,8 @@ void mw_allocator_hooks_install(void)
     mw_raw_lane_lock(&mw_the_tracer.raw);
     mw_the_tracer.raw.may_walk = true;
     mw_raw_lane_unlock(&mw_the_tracer.raw);
+    /* A hook that used the pools would not pass the probing calls through. */
+    mw_pymalloc_pools_disable();
     /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
     if (!is_in_chain(MEM) && !is_in_chain(OBJ))
         mw_pymalloc_pools_probe();
