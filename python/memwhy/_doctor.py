@@ -303,9 +303,18 @@ def _trace():
 # ── judging ───────────────────────────────────────────────────────────────────────────
 
 
-def _is_needed(name):
-    """The detour stands in for what 3.13 and later offer."""
-    return name != "detour" or sys.version_info < (3, 13)
+def _with_need(mechanisms):
+    """Adds whether each is of use here; the detour serves `reuse`, on 3.11 and 3.12."""
+    is_reuse_off = any(one["name"] == "reuse" and one["disabled"] for one in mechanisms)
+    for one in mechanisms:
+        one["needed"] = True
+        if one["name"] == "detour":
+            one["needed"] = sys.version_info < (3, 13) and not is_reuse_off
+        if not one["needed"] and not one["detail"]:
+            one["detail"] = ("reuse is switched off" if is_reuse_off
+                             else "this Python tells of them itself")
+        one["detail"] = one["detail"] or "not in this version"
+    return mechanisms
 
 
 def _remedy(mechanism, found):
@@ -332,7 +341,7 @@ def _absences(mechanisms):
     """Such as "marks and pools are not in force (reason)", grouped by reason."""
     reasons = {}
     for one in mechanisms:
-        reasons.setdefault(one["detail"] or "not in this version", []).append(one["name"])
+        reasons.setdefault(one["detail"], []).append(one["name"])
     return "; ".join(f"{_listed(names)} {'are' if names[1:] or names[0][-1] == 's' else 'is'} "
                      f"not in force ({reason})" for reason, names in reasons.items())
 
@@ -371,7 +380,7 @@ def examine():
     found["unknown_disabled"] = _memwhy._doctor()["unknown_disabled"]
     checks = [*_check_layout(), *_check_marks()]
     mechanisms, more = _trace()
-    found["mechanisms"] = [{**one, "needed": _is_needed(one["name"])} for one in mechanisms]
+    found["mechanisms"] = _with_need(mechanisms)
     found["checks"] = checks + more
     found["permissions"] = _permissions()
     found["environment"] = _environment()
@@ -460,9 +469,7 @@ def _add_mechanisms(page, found):
         state, code = ("in force", "32") if one["in_force"] else ("not in force", "33")
         if not one["needed"]:
             state, code = "not needed", None
-        detail = one["detail"] or ("not in this version" if one["needed"] else
-                                   "this Python tells of them itself")
-        page.row(label, one["name"], state, [one["purpose"], detail], code)
+        page.row(label, one["name"], state, [one["purpose"], one["detail"]], code)
         label = ""
 
 
