@@ -262,12 +262,16 @@ static void give_slots_back(mw_redirect *redirect, const mw_elf_image *image, co
 void mw_redirect_init(mw_redirect *redirect, mw_alloc *alloc, mw_redirect_target *targets,
                       uint32_t target_count)
 {
+    walk find = {.redirect = redirect, .visit = find_originals};
+
     *redirect = (mw_redirect){
         .alloc = alloc,
         .targets = targets,
         .target_count = target_count,
         .lock = MW_SPINLOCK_FREE,
     };
+    walk_objects(&find);
+    end_walk(&find);
 }
 
 void mw_redirect_done(mw_redirect *redirect)

@@ -36,7 +36,7 @@ typedef struct mw_redirect_target {
     void *replacement; /* what is called instead                                       */
     /* In which objects; NULL: in all.  [file] is empty for the program itself. */
     bool (*is_wanted)(const mw_elf_image *image, const char *file);
-    void *original; /* out: what the name means; written before the first slot is, once */
+    void *original; /* out: what the name means; written once, as a rule by init        */
     void *stub;     /* out: what it means to a program at a fixed address, or NULL      */
 } mw_redirect_target;
 
@@ -60,6 +60,8 @@ typedef struct mw_redirect {
     uint32_t refused_count;   /* slots of the last walk that could not be written     */
 } mw_redirect;
 
+/* Finds the originals that are there, long before anybody can be sent to a replacement: who
+ * calls through a slot synchronises with nobody. */
 void mw_redirect_init(mw_redirect *redirect, mw_alloc *alloc, mw_redirect_target *targets,
                       uint32_t target_count);
 /* Puts everything back and gives the memory back. */
