@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE_BYTES = 4096, FIRST_CAPACITY = 16 };
+enum { PAGE_BYTES = 4096, FIRST_CAPACITY = 16, DOUBLED_MAXIMUM = 4096 };
 
 /* ── libc's heap ─────────────────────────────────────────────────────────────────── */
 
@@ -115,6 +115,7 @@ mw_status mw_alloc_grow(mw_alloc *alloc, void *items, uint32_t count, uint32_t *
 {
     void **array = items;
     uint32_t wanted;
+    uint32_t step;
     void *grown;
 
     if (count < *capacity)
@@ -122,7 +123,8 @@ mw_status mw_alloc_grow(mw_alloc *alloc, void *items, uint32_t count, uint32_t *
     if (*capacity >= maximum)
         return MW_LIMIT;
     wanted = *capacity == 0 ? FIRST_CAPACITY : *capacity;
-    wanted = wanted > maximum / 2 ? maximum : wanted * 2;
+    step = wanted < DOUBLED_MAXIMUM ? wanted : wanted / 4;
+    wanted = wanted >= maximum || step > maximum - wanted ? maximum : wanted + step;
     if (*capacity == 0)
         grown = mw_alloc_array(alloc, wanted, item_bytes);
     else

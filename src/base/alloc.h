@@ -50,7 +50,8 @@ static inline void mw_alloc_release(mw_alloc *alloc, void *block, size_t size_by
 void *mw_alloc_array(mw_alloc *alloc, size_t count, size_t item_bytes);
 
 /* Makes room for at least one more item behind [count] in the growable array [*items]
- * of [*capacity] items (0 and NULL before the first), doubling up to [maximum] items.
+ * of [*capacity] items (0 and NULL before the first), up to [maximum] items: small arrays
+ * double, large ones grow by a quarter, so that what is set aside is near what is used.
  * Returns MW_LIMIT at the maximum, MW_NO_MEMORY when refused; the array is then as it
  * was. */
 mw_status mw_alloc_grow(mw_alloc *alloc, void *items, uint32_t count, uint32_t *capacity,

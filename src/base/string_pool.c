@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { FIRST_BYTE_CAPACITY = 1024 };
+enum { FIRST_BYTE_CAPACITY = 1024, DOUBLED_BYTES_MAXIMUM = 1 << 16 };
 
 /* Makes room for [length] bytes and a NUL. */
 static mw_status reserve_bytes(mw_string_pool *pool, size_t length)
@@ -19,7 +19,7 @@ static mw_status reserve_bytes(mw_string_pool *pool, size_t length)
     if (length < pool->byte_capacity - pool->byte_count)
         return MW_OK;
     while (capacity <= pool->byte_count + length)
-        capacity *= 2;
+        capacity += capacity < DOUBLED_BYTES_MAXIMUM ? capacity : capacity / 4;
     if (capacity > UINT32_MAX)
         capacity = UINT32_MAX;
     if (pool->bytes == NULL)
@@ -91,12 +91,25 @@ static bool is_equal(const mw_string_pool *pool, uint32_t number, const char *by
            memcmp(mw_string_pool_bytes(pool, number), bytes, length) == 0;
 }
 
+static bool find(const mw_string_pool *pool, const char *bytes, size_t length, uint64_t hash,
+                 uint32_t *ret_number)
+{
+    mw_hash_probe probe = mw_hash_probe_start(hash);
+    uint32_t number;
+
+    while ((number = mw_hash_index_next(&pool->index, &probe)) != 0) {
+        if (is_equal(pool, number, bytes, length)) {
+            *ret_number = number;
+            return true;
+        }
+    }
+    return false;
+}
+
 mw_status mw_string_pool_intern(mw_string_pool *pool, const char *bytes, size_t length,
                                 uint32_t *ret_number)
 {
     uint64_t hash;
-    mw_hash_probe probe;
-    uint32_t number;
 
     assert(!pool->is_frozen);
     if (length == 0) {
@@ -104,14 +117,19 @@ mw_status mw_string_pool_intern(mw_string_pool *pool, const char *bytes, size_t 
         return MW_OK;
     }
     hash = mw_hash_bytes(bytes, length);
-    probe = mw_hash_probe_start(hash);
-    while ((number = mw_hash_index_next(&pool->index, &probe)) != 0) {
-        if (is_equal(pool, number, bytes, length)) {
-            *ret_number = number;
-            return MW_OK;
-        }
-    }
+    if (find(pool, bytes, length, hash, ret_number))
+        return MW_OK;
     return append(pool, bytes, length, hash, ret_number);
+}
+
+bool mw_string_pool_find(const mw_string_pool *pool, const char *bytes, size_t length,
+                         uint32_t *ret_number)
+{
+    assert(!pool->is_frozen);
+    if (length != 0)
+        return find(pool, bytes, length, mw_hash_bytes(bytes, length), ret_number);
+    *ret_number = 0;
+    return true;
 }
 
 void mw_string_pool_freeze(mw_string_pool *pool)

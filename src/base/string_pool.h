@@ -34,6 +34,10 @@ void mw_string_pool_done(mw_string_pool *pool); /* accepts a zeroed struct */
 mw_status mw_string_pool_intern(mw_string_pool *pool, const char *bytes, size_t length,
                                 uint32_t *ret_number) MW_MUST_CHECK;
 
+/* The number of a string that is there already; returns false if it is not. */
+bool mw_string_pool_find(const mw_string_pool *pool, const char *bytes, size_t length,
+                         uint32_t *ret_number);
+
 /* Ends interning and gives back the memory that only interning needs. */
 void mw_string_pool_freeze(mw_string_pool *pool);
 

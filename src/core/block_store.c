@@ -11,6 +11,9 @@ enum {
     SLAB_BYTES = 1 << 20,
     SLAB_HEADER_BYTES = 16,
     LINK_BYTES = sizeof(uint32_t *),
+    /* What a slab counts for: itself, and an eighth for the page records of its arrays,
+     * which is what they are with the largest class. */
+    SLAB_COST_BYTES = SLAB_BYTES + SLAB_BYTES / 8,
 };
 
 /* A megabyte of label arrays, cut off from the front. */
@@ -35,14 +38,26 @@ static size_t labels_bytes(uint32_t units)
     return (label_count(units) * sizeof(uint32_t) + 15) & ~(size_t)15;
 }
 
-static bool open_slab(mw_block_store *store)
+/* A slab is paid for while it is in use: a spare one is address space alone. */
+static mw_label_slab *find_slab(mw_block_store *store)
 {
     mw_label_slab *slab = store->spare_slabs;
 
+    if (store->budget != NULL && !mw_budget_take(store->budget, SLAB_COST_BYTES))
+        return NULL;
     if (slab != NULL)
         store->spare_slabs = slab->older;
     else
         slab = mw_alloc_new(store->alloc, SLAB_BYTES);
+    if (slab == NULL && store->budget != NULL)
+        mw_budget_give(store->budget, SLAB_COST_BYTES);
+    return slab;
+}
+
+static bool open_slab(mw_block_store *store)
+{
+    mw_label_slab *slab = find_slab(store);
+
     if (slab == NULL)
         return false;
     slab->older = store->slabs;
@@ -196,6 +211,20 @@ mw_status mw_block_store_init(mw_block_store *store, mw_alloc *alloc)
     return MW_OK;
 }
 
+/* The map's memory is its own to give back, so it can count as any table does. */
+static void open_map(mw_block_store *store)
+{
+    mw_address_map_init(&store->others,
+                        store->budget != NULL ? &store->budget->counted : store->alloc);
+}
+
+void mw_block_store_limit(mw_block_store *store, mw_budget *budget)
+{
+    store->budget = budget;
+    mw_address_map_done(&store->others);
+    open_map(store);
+}
+
 static mw_page *leaf_at(const mw_block_store *store, uint32_t nth)
 {
     return store->directory[store->leaf_list[nth]];
@@ -211,8 +240,6 @@ static void empty(void *mapping, size_t size_bytes)
 
 void mw_block_store_clear(mw_block_store *store)
 {
-    mw_alloc *alloc = store->alloc;
-
     for (uint32_t nth = 0; nth < store->leaf_count; nth++)
         empty(leaf_at(store, nth), LEAF_BYTES);
     memset(store->free_labels, 0, sizeof store->free_labels);
@@ -221,12 +248,20 @@ void mw_block_store_clear(mw_block_store *store)
 
         store->slabs = slab->older;
         empty(slab, SLAB_BYTES);
+        if (store->budget != NULL)
+            mw_budget_give(store->budget, SLAB_COST_BYTES);
         slab->older = store->spare_slabs;
         store->spare_slabs = slab;
     }
     store->page_count = 0;
     mw_address_map_done(&store->others);
-    mw_address_map_init(&store->others, alloc);
+    open_map(store);
+}
+
+static void give_slabs(mw_block_store *store)
+{
+    for (const mw_label_slab *slab = store->slabs; slab != NULL; slab = slab->older)
+        mw_budget_give(store->budget, SLAB_COST_BYTES);
 }
 
 static void release_slabs(mw_block_store *store, mw_label_slab *slab)
@@ -245,6 +280,8 @@ void mw_block_store_done(mw_block_store *store)
         return;
     for (uint32_t nth = 0; nth < store->leaf_count; nth++)
         mw_alloc_release(store->alloc, leaf_at(store, nth), LEAF_BYTES);
+    if (store->budget != NULL)
+        give_slabs(store);
     release_slabs(store, store->slabs);
     release_slabs(store, store->spare_slabs);
     mw_alloc_release(store->alloc, store->directory, DIRECTORY_COUNT * sizeof *store->directory);

@@ -51,6 +51,7 @@ typedef struct mw_page {
 
 typedef struct mw_block_store {
     mw_alloc *alloc;     /* borrowed; of pages                                         */
+    mw_budget *budget;   /* borrowed, or NULL: label arrays and the map count in it    */
     mw_page **directory; /* owned; leaves are never given back                         */
     uint32_t *leaf_list; /* owned; which directory entries are in use                  */
     uint32_t leaf_count;
@@ -69,6 +70,8 @@ typedef struct mw_block_entry {
 } mw_block_entry;
 
 mw_status mw_block_store_init(mw_block_store *store, mw_alloc *alloc) MW_MUST_CHECK;
+/* From now on, and for good, the store counts in [budget] what it holds.  It is empty. */
+void mw_block_store_limit(mw_block_store *store, mw_budget *budget);
 /* Forgets every block and gives the memory back to the system, but keeps the address
  * space: look-ups that race with it find nothing. */
 void mw_block_store_clear(mw_block_store *store);

@@ -103,10 +103,28 @@ void mw_code_table_done(mw_code_table *table)
 
 /* ── interning ───────────────────────────────────────────────────────────────────── */
 
+static const char not_recorded[] = "<not recorded>";
+
+mw_status mw_code_table_limit(mw_code_table *table, const mw_budget *budget)
+{
+    table->budget = budget;
+    return mw_string_pool_intern(&table->strings, not_recorded, sizeof not_recorded - 1,
+                                 &table->not_recorded.index);
+}
+
+static bool is_closed(const mw_code_table *table)
+{
+    return mw_budget_stage(table->budget) >= MW_STAGE_COARSE;
+}
+
 mw_status mw_code_table_string(mw_code_table *table, const char *bytes, size_t length,
                                mw_string *ret_string)
 {
-    return mw_string_pool_intern(&table->strings, bytes, length, &ret_string->index);
+    if (!is_closed(table))
+        return mw_string_pool_intern(&table->strings, bytes, length, &ret_string->index);
+    if (!mw_string_pool_find(&table->strings, bytes, length, &ret_string->index))
+        *ret_string = table->not_recorded;
+    return MW_OK;
 }
 
 static uint64_t code_hash(const mw_code_row *row)
@@ -124,20 +142,22 @@ static bool same_code(const mw_code_row *a, const mw_code_row *b)
            a->first_line == b->first_line;
 }
 
-mw_status mw_code_table_intern(mw_code_table *table, mw_code_row row, mw_code *ret_code)
+static uint32_t find_code(const mw_code_table *table, const mw_code_row *row)
 {
-    uint64_t hash = code_hash(&row);
-    mw_hash_probe probe = mw_hash_probe_start(hash);
+    mw_hash_probe probe = mw_hash_probe_start(code_hash(row));
     uint32_t number;
-    mw_status status;
 
-    while ((number = mw_hash_index_next(&table->code_index, &probe)) != 0) {
-        if (same_code(&table->codes[number], &row)) {
-            *ret_code = (mw_code){number};
-            return MW_OK;
-        }
-    }
-    status = mw_hash_index_reserve(&table->code_index, 1);
+    while ((number = mw_hash_index_next(&table->code_index, &probe)) != 0)
+        if (same_code(&table->codes[number], row))
+            return number;
+    return 0;
+}
+
+static mw_status append_code(mw_code_table *table, const mw_code_row *row, mw_code *ret_code)
+{
+    mw_status status = mw_hash_index_reserve(&table->code_index, 1);
+    uint32_t number;
+
     if (status != MW_OK)
         return status;
     status = mw_alloc_grow(table->alloc, &table->codes, table->code_count, &table->code_capacity,
@@ -145,30 +165,56 @@ mw_status mw_code_table_intern(mw_code_table *table, mw_code_row row, mw_code *r
     if (status != MW_OK)
         return status;
     number = table->code_count++;
-    row.first_instruction = 0;
-    table->codes[number] = row;
-    mw_hash_index_add(&table->code_index, hash, number);
+    table->codes[number] = *row;
+    table->codes[number].first_instruction = 0;
+    mw_hash_index_add(&table->code_index, code_hash(row), number);
     *ret_code = (mw_code){number};
     return MW_OK;
 }
 
-mw_status mw_code_table_instruction(mw_code_table *table, mw_code code, int32_t offset_bytes,
-                                    mw_instruction *ret_instruction)
+mw_status mw_code_table_intern(mw_code_table *table, mw_code_row row, mw_code *ret_code)
 {
-    uint64_t hash = mw_hash_combine(code.index, (uint32_t)offset_bytes);
+    uint32_t number = find_code(table, &row);
+
+    if (number == 0 && is_closed(table)) {
+        row = (mw_code_row){.file = row.file, .function = table->not_recorded};
+        number = find_code(table, &row);
+    }
+    if (number == 0)
+        return append_code(table, &row, ret_code);
+    *ret_code = (mw_code){number};
+    return MW_OK;
+}
+
+bool mw_code_table_is_coarse(const mw_code_table *table, mw_code code)
+{
+    const mw_code_row *row = &table->codes[code.index];
+
+    return table->not_recorded.index != 0 && row->function.index == table->not_recorded.index &&
+           row->lines.index == 0;
+}
+
+static uint32_t find_instruction(const mw_code_table *table, mw_code code, int32_t offset_bytes,
+                                 uint64_t hash)
+{
     mw_hash_probe probe = mw_hash_probe_start(hash);
     uint32_t number;
-    mw_status status;
 
     while ((number = mw_hash_index_next(&table->instruction_index, &probe)) != 0) {
         const mw_instruction_row *row = &table->instructions[number];
 
-        if (row->code == code.index && row->offset_bytes == offset_bytes) {
-            *ret_instruction = (mw_instruction){number};
-            return MW_OK;
-        }
+        if (row->code == code.index && row->offset_bytes == offset_bytes)
+            return number;
     }
-    status = mw_hash_index_reserve(&table->instruction_index, 1);
+    return 0;
+}
+
+static mw_status append_instruction(mw_code_table *table, mw_code code, int32_t offset_bytes,
+                                    uint64_t hash, mw_instruction *ret_instruction)
+{
+    mw_status status = mw_hash_index_reserve(&table->instruction_index, 1);
+    uint32_t number;
+
     if (status != MW_OK)
         return status;
     status = mw_alloc_grow(table->alloc, &table->instructions, table->instruction_count,
@@ -184,15 +230,34 @@ mw_status mw_code_table_instruction(mw_code_table *table, mw_code code, int32_t 
     return MW_OK;
 }
 
+mw_status mw_code_table_instruction(mw_code_table *table, mw_code code, int32_t offset_bytes,
+                                    mw_instruction *ret_instruction)
+{
+    uint64_t hash;
+    uint32_t number;
+
+    if (mw_code_table_is_coarse(table, code))
+        offset_bytes = 0;
+    hash = mw_hash_combine(code.index, (uint32_t)offset_bytes);
+    number = find_instruction(table, code, offset_bytes, hash);
+    if (number == 0)
+        return append_instruction(table, code, offset_bytes, hash, ret_instruction);
+    *ret_instruction = (mw_instruction){number};
+    return MW_OK;
+}
+
 /* ── live code objects ───────────────────────────────────────────────────────────── */
 
 mw_status mw_code_table_bind(mw_code_table *table, uintptr_t object, uintptr_t first_address,
                              mw_code code)
 {
-    mw_address_entry *entry = mw_address_map_put(&table->objects, object);
+    mw_address_entry *entry;
 
+    if (mw_code_table_is_coarse(table, code))
+        return MW_OK;
+    entry = mw_address_map_put(&table->objects, object);
     if (entry == NULL)
-        return MW_NO_MEMORY;
+        return is_closed(table) ? MW_OK : MW_NO_MEMORY;
     entry->value = first_address;
     entry->label = code.index;
     return MW_OK;
@@ -211,7 +276,7 @@ mw_status mw_code_table_bind_address(mw_code_table *table, uintptr_t address,
     mw_address_entry *entry = mw_address_map_put(&table->addresses, address);
 
     if (entry == NULL)
-        return MW_NO_MEMORY;
+        return is_closed(table) ? MW_OK : MW_NO_MEMORY;
     entry->label = instruction.index;
     return MW_OK;
 }

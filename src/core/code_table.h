@@ -17,6 +17,11 @@
  * Lines are computed late, from the location table of PEP 626 as CPython 3.11 and later
  * write it (InternalDocs/code_objects.md).
  *
+ * A table that has a budget (mw_code_table_limit) takes no more names and line tables from
+ * the stage COARSE on.  A code that is new then is "<not recorded>" in its file, if the
+ * file is known, has one instruction without a line, and is not bound: there are as many
+ * of these as files, however many sources a program compiles.
+ *
  * Not thread-safe; whoever owns the table owns its guard.
  */
 #pragma once
@@ -24,6 +29,7 @@
 #include "base/hash.h"
 #include "base/string_pool.h"
 #include "core/address_map.h"
+#include "core/budget.h"
 #include "core/ids.h"
 
 enum { MW_INSTRUCTION_UNIT_BYTES = 2 }; /* sizeof(_Py_CODEUNIT) */
@@ -54,10 +60,14 @@ typedef struct mw_code_table {
     mw_hash_index instruction_index; /* by code and offset                           */
     mw_address_map objects;          /* code object → value: its first instruction, label: code */
     mw_address_map addresses;        /* instruction → label: its number, or transparent         */
+    const mw_budget *budget;         /* borrowed, or NULL                            */
+    mw_string not_recorded;          /* the name of what is not; once there is a budget */
 } mw_code_table;
 
 mw_status mw_code_table_init(mw_code_table *table, mw_alloc *alloc) MW_MUST_CHECK;
 void mw_code_table_done(mw_code_table *table); /* accepts a zeroed struct */
+/* From now on the table keeps to [budget]. */
+mw_status mw_code_table_limit(mw_code_table *table, const mw_budget *budget) MW_MUST_CHECK;
 bool mw_code_table_is_consistent(const mw_code_table *table);
 /* In use: the tail of a doubled array is untouched pages and costs nothing. */
 size_t mw_code_table_memory_bytes(const mw_code_table *table);
@@ -70,8 +80,12 @@ mw_status mw_code_table_intern(mw_code_table *table, mw_code_row row, mw_code *r
 mw_status mw_code_table_instruction(mw_code_table *table, mw_code code, int32_t offset_bytes,
                                     mw_instruction *ret_instruction) MW_MUST_CHECK;
 
+/* Whether [code] stands for all of its file that is not recorded. */
+bool mw_code_table_is_coarse(const mw_code_table *table, mw_code code);
+
 /* The live code object at [object] is [code], and its instructions begin at
- * [first_address]. */
+ * [first_address].  With the budget used up it may stay unbound, as a coarse code always
+ * does; then its addresses may not be bound either. */
 mw_status mw_code_table_bind(mw_code_table *table, uintptr_t object, uintptr_t first_address,
                              mw_code code) MW_MUST_CHECK;
 /* The code that is bound to [object], 0 if none is. */

@@ -49,6 +49,9 @@ typedef struct {
 /* Instructions with this bit stand at the root of a path and name a thread. */
 #define MW_INSTRUCTION_THREAD UINT32_C(0x80000000)
 
+/* Stands for the callers that were not recorded, under the root or a thread. */
+#define MW_INSTRUCTION_CUT UINT32_C(0xfffffffe)
+
 /* What tracemalloc calls the "domain" of PyMem_RawMalloc and its siblings. */
 enum { MW_DOMAIN_PYTHON = 0 };
 

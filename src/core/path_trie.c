@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/path_trie.h"
 
+#include "core/code_table.h"
+
 enum {
     FIRST_SLOT_BITS = 12,
     ROOT_HASH = 0x12345, /* any value but 0, so that short paths spread as well */
     MOVES_PER_NODE = 8,  /* from the former child table; more than one, so that growth
                             ends well before the next one begins                     */
     RELEASED_AT_ONCE_BYTES = 1 << 16,
-    BATCH = 64, /* look-ups whose memory is fetched together; bounds what a call has
+    REACH = 4096, /* callers that are looked at for a fold, or for the thread         */
+    BATCH = 64,   /* look-ups whose memory is fetched together; bounds what a call has
                    on the stack                                                      */
 };
 
@@ -90,6 +93,28 @@ static mw_status grow_some(mw_path_trie *trie)
     return MW_OK;
 }
 
+/* Appends a node that is not there yet. */
+static mw_status append(mw_path_trie *trie, mw_path caller, mw_instruction instruction,
+                        mw_path *ret_path)
+{
+    uint32_t number = trie->count;
+    uint32_t hash = mw_path_hash(trie->nodes[caller.index].hash, instruction);
+    mw_status status;
+
+    status = grow_some(trie);
+    if (status != MW_OK)
+        return status;
+    status = mw_alloc_grow(trie->alloc, &trie->nodes, trie->count, &trie->capacity,
+                           sizeof *trie->nodes, MW_PATH_MAXIMUM + 1);
+    if (status != MW_OK)
+        return status;
+    trie->nodes[number] = (mw_path_node){caller.index, instruction.index, hash};
+    trie->count++;
+    put(trie->slots, trie->slot_bits, hash, number);
+    *ret_path = (mw_path){number};
+    return MW_OK;
+}
+
 /* ── life ────────────────────────────────────────────────────────────────────────── */
 
 mw_status mw_path_trie_init(mw_path_trie *trie, mw_alloc *alloc)
@@ -119,25 +144,153 @@ void mw_path_trie_done(mw_path_trie *trie)
     *trie = (mw_path_trie){0};
 }
 
+mw_status mw_path_trie_limit(mw_path_trie *trie, const mw_budget *budget,
+                             const mw_code_table *codes)
+{
+    trie->codes = codes;
+    trie->budget = budget;
+    /* Made now, so that it is there when nothing else can be. */
+    return append(trie, (mw_path){0}, (mw_instruction){MW_INSTRUCTION_CUT}, &trie->cut);
+}
+
+/* ── adding ──────────────────────────────────────────────────────────────────────── */
+
+static mw_stage stage_of(const mw_path_trie *trie)
+{
+    mw_stage stage = mw_budget_stage(trie->budget);
+
+    return stage > trie->stage ? stage : trie->stage;
+}
+
+/* The code of an instruction; 0 for what is none of a function's. */
+static uint32_t code_of(const mw_path_trie *trie, uint32_t instruction)
+{
+    if ((instruction & MW_INSTRUCTION_THREAD) != 0)
+        return 0;
+    return trie->codes->instructions[instruction].code;
+}
+
+/* Where [instruction] is attached when recursion is folded: at [caller], or, if its code is
+ * MW_FOLD_COUNT times on the path of that, where the outermost but MW_FOLD_COUNT - 1 of
+ * these is.  There it would be attached as well if it were called from there: so the
+ * answer is the same whatever else has been added.  Returns false if that is further out
+ * than we look. */
+static bool fold(const mw_path_trie *trie, mw_path caller, mw_instruction instruction,
+                 mw_path *ret_path)
+{
+    uint32_t code = trie->codes != NULL ? code_of(trie, instruction.index) : 0;
+    mw_path outermost[MW_FOLD_COUNT]; /* occurrences, in a ring */
+    mw_path path = caller;
+    uint32_t seen = 0;
+
+    *ret_path = caller;
+    if (code == 0)
+        return true;
+    for (uint32_t i = 0; i < REACH && path.index != 0; i++) {
+        if (code_of(trie, trie->nodes[path.index].instruction) == code)
+            outermost[seen++ % MW_FOLD_COUNT] = path;
+        path = mw_path_trie_caller(trie, path);
+    }
+    if (seen < MW_FOLD_COUNT)
+        return true;
+    *ret_path = mw_path_trie_caller(trie, outermost[seen % MW_FOLD_COUNT]);
+    return path.index == 0;
+}
+
+/* The outermost node of [path], which names its thread; the root if it is out of reach. */
+static mw_path thread_of(const mw_path_trie *trie, mw_path path)
+{
+    for (uint32_t i = 0; i < REACH; i++) {
+        mw_path caller = mw_path_trie_caller(trie, path);
+
+        if (caller.index == 0)
+            break;
+        path = caller;
+    }
+    if ((trie->nodes[path.index].instruction & MW_INSTRUCTION_THREAD) == 0)
+        return (mw_path){0};
+    return path;
+}
+
+/* Finds or adds, as long as anything is added; the root if neither. */
+static mw_path find_or_append(mw_path_trie *trie, mw_path caller, mw_instruction instruction)
+{
+    mw_path path = mw_path_trie_find(trie, caller, instruction);
+
+    if (path.index != 0 || trie->is_closed)
+        return path;
+    if (append(trie, caller, instruction, &path) == MW_OK)
+        return path;
+    trie->is_closed = true;
+    return (mw_path){0};
+}
+
+/* The path of an instruction whose callers are not recorded. */
+static mw_status add_cut(mw_path_trie *trie, mw_path caller, mw_instruction instruction,
+                         mw_path *ret_path)
+{
+    mw_path above = thread_of(trie, caller);
+    mw_path path = {0};
+
+    if (trie->nodes[above.index].instruction != MW_INSTRUCTION_CUT)
+        above = find_or_append(trie, above, (mw_instruction){MW_INSTRUCTION_CUT});
+    if (above.index == 0)
+        above = trie->cut;
+    if (above.index == 0)
+        return MW_LIMIT;
+    path = find_or_append(trie, above, instruction);
+    *ret_path = path.index != 0 ? path : above;
+    return MW_OK;
+}
+
+/* Threads are few, and every path of theirs needs its root. */
+static mw_status add_thread(mw_path_trie *trie, mw_instruction instruction, mw_path *ret_path)
+{
+    mw_path path = find_or_append(trie, (mw_path){0}, instruction);
+
+    if (path.index == 0)
+        path = trie->cut;
+    if (path.index == 0)
+        return MW_LIMIT;
+    *ret_path = path;
+    return MW_OK;
+}
+
+static mw_status add_folded(mw_path_trie *trie, mw_path caller, mw_instruction instruction,
+                            mw_path *ret_path)
+{
+    mw_path folded, found;
+
+    if (!fold(trie, caller, instruction, &folded))
+        return add_cut(trie, caller, instruction, ret_path);
+    if (folded.index != caller.index) {
+        trie->folded_frames++;
+        found = mw_path_trie_find(trie, folded, instruction);
+        if (found.index != 0) {
+            *ret_path = found;
+            return MW_OK;
+        }
+    }
+    if (stage_of(trie) < MW_STAGE_CUT && trie->count <= MW_PATH_LAST_WHOLE &&
+        append(trie, folded, instruction, ret_path) == MW_OK)
+        return MW_OK;
+    trie->stage = MW_STAGE_CUT;
+    return add_cut(trie, caller, instruction, ret_path);
+}
+
 mw_status mw_path_trie_add(mw_path_trie *trie, mw_path caller, mw_instruction instruction,
                            mw_path *ret_path)
 {
-    uint32_t number = trie->count;
-    uint32_t hash = mw_path_hash(trie->nodes[caller.index].hash, instruction);
-    mw_status status;
+    if (stage_of(trie) == MW_STAGE_EXACT && trie->count <= MW_PATH_LAST_WHOLE) {
+        mw_status status = append(trie, caller, instruction, ret_path);
 
-    status = grow_some(trie);
-    if (status != MW_OK)
-        return status;
-    status = mw_alloc_grow(trie->alloc, &trie->nodes, trie->count, &trie->capacity,
-                           sizeof *trie->nodes, MW_PATH_MAXIMUM + 1);
-    if (status != MW_OK)
-        return status;
-    trie->nodes[number] = (mw_path_node){caller.index, instruction.index, hash};
-    trie->count++;
-    put(trie->slots, trie->slot_bits, hash, number);
-    *ret_path = (mw_path){number};
-    return MW_OK;
+        if (status == MW_OK || trie->budget == NULL)
+            return status;
+        trie->stage = MW_STAGE_FOLDED;
+    }
+    if ((instruction.index & MW_INSTRUCTION_THREAD) != 0)
+        return add_thread(trie, instruction, ret_path);
+    return add_folded(trie, caller, instruction, ret_path);
 }
 
 /* ── batches ─────────────────────────────────────────────────────────────────────── */
@@ -179,19 +332,20 @@ static void expect_numbers(const mw_path_trie *trie, uint32_t count, expectation
     }
 }
 
-/* Extends by one batch.  The guesses are checked against the nodes themselves; where one
- * is wrong, the usual look-up decides. */
+/* Extends by one batch, or by the part of it up to a path that was folded or cut, behind
+ * which no guess is right; [count] becomes how many that were.  Guesses are checked against
+ * the nodes themselves; where one is wrong, the usual look-up decides. */
 static mw_status extend_batch(mw_path_trie *trie, mw_path caller,
-                              const mw_instruction *instructions, uint32_t count,
+                              const mw_instruction *instructions, uint32_t *count,
                               mw_path *ret_paths)
 {
     expectation expected;
+    mw_status status;
 
-    expect_hashes(trie, caller, instructions, count, &expected);
-    expect_numbers(trie, count, &expected);
-    for (uint32_t i = 0; i < count; i++) {
+    expect_hashes(trie, caller, instructions, *count, &expected);
+    expect_numbers(trie, *count, &expected);
+    for (uint32_t i = 0; i < *count; i++) {
         const mw_path_node *node = &trie->nodes[expected.numbers[i]];
-        mw_status status;
 
         if (instructions[i].index == MW_INSTRUCTION_TRANSPARENT) {
             ret_paths[i] = caller;
@@ -205,6 +359,8 @@ static mw_status extend_batch(mw_path_trie *trie, mw_path caller,
             status = mw_path_trie_child(trie, caller, instructions[i], &ret_paths[i]);
             if (status != MW_OK)
                 return status;
+            if (trie->nodes[ret_paths[i].index].hash != expected.hashes[i])
+                *count = i + 1;
         }
         caller = ret_paths[i];
     }
@@ -215,13 +371,17 @@ mw_status mw_path_trie_extend(mw_path_trie *trie, mw_path caller,
                               const mw_instruction *instructions, uint32_t count,
                               mw_path *ret_paths)
 {
-    for (uint32_t done = 0; done < count; done += BATCH) {
+    uint32_t done = 0;
+
+    while (done < count) {
         uint32_t batch = count - done < BATCH ? count - done : BATCH;
-        mw_status status = extend_batch(trie, caller, instructions + done, batch, ret_paths + done);
+        mw_status status =
+            extend_batch(trie, caller, instructions + done, &batch, ret_paths + done);
 
         if (status != MW_OK)
             return status;
-        caller = ret_paths[done + batch - 1];
+        done += batch;
+        caller = ret_paths[done - 1];
     }
     return MW_OK;
 }

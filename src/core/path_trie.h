@@ -18,20 +18,38 @@
  * The child table grows without a pause: the new one is filled by a few nodes with each
  * node that is added, and until it has all of them the former one is looked into as well.
  *
+ * A trie that has a budget (mw_path_trie_limit) stops telling everything apart when it
+ * runs out, in the stages of core/budget.h, and then never refuses:
+ *
+ *   folded   a frame whose code is on the path four times already hangs where the fourth
+ *            of these does: recursion takes no more nodes, however deep it goes
+ *   cut      no new path has callers: it is the instruction under MW_INSTRUCTION_CUT,
+ *            under the thread
+ *   losing   what is new has the path of that MW_INSTRUCTION_CUT itself
+ *
+ * What a stack was given once it is given again, at every later stage: nodes that are
+ * there are found first, a fold looks at the caller's path alone, and stages only rise.
+ * The second stage comes as well when all path numbers are used up, budget or not.
+ *
  * Not thread-safe; whoever owns the trie owns its guard.
  */
 #pragma once
 
 #include "base/alloc.h"
 #include "base/mix.h"
+#include "core/budget.h"
 #include "core/ids.h"
 
 #include <stdbool.h>
 
 enum {
     MW_PATH_INDEX_BITS = 26,
-    MW_PATH_MAXIMUM = (1 << MW_PATH_INDEX_BITS) - 1, /* the largest path number */
+    MW_PATH_MAXIMUM = (1 << MW_PATH_INDEX_BITS) - 1,  /* the largest path number   */
+    MW_PATH_LAST_WHOLE = MW_PATH_MAXIMUM - (1 << 20), /* the rest is for paths that
+                                                         have no callers           */
 };
+
+struct mw_code_table;
 
 typedef struct mw_path_node {
     uint32_t caller;      /* node number; 0 at the outermost frame */
@@ -47,14 +65,25 @@ typedef struct mw_path_trie {
     uint32_t *slots;     /* owned; 2^slot_bits of tag << 26 | number, 0 = hole  */
     uint32_t slot_bits;  /* filled to three quarters at most                    */
     uint32_t former_bits;
-    uint32_t *former;     /* owned; the child table before, until it is given back */
-    size_t former_bytes;  /* of it, which is given back from behind                */
-    uint32_t moving_next; /* nodes from here up to moving_end stand in `former`    */
-    uint32_t moving_end;  /* alone; equal when there are none                      */
+    uint32_t *former;                  /* owned; the child table before, until it is given back */
+    size_t former_bytes;               /* of it, which is given back from behind                */
+    uint32_t moving_next;              /* nodes from here up to moving_end stand in `former`    */
+    uint32_t moving_end;               /* alone; equal when there are none                      */
+    const mw_budget *budget;           /* borrowed, or NULL                        */
+    const struct mw_code_table *codes; /* borrowed, or NULL; whose an instruction is */
+    mw_stage stage;                    /* at least; the budget may say more                    */
+    bool is_closed;                    /* nothing more is added                                */
+    mw_path cut;                       /* MW_INSTRUCTION_CUT under the root; 0 if not made     */
+    uint64_t folded_frames;            /* how often a frame was found or put elsewhere         */
 } mw_path_trie;
 
 mw_status mw_path_trie_init(mw_path_trie *trie, mw_alloc *alloc) MW_MUST_CHECK;
 void mw_path_trie_done(mw_path_trie *trie); /* accepts a zeroed struct */
+
+/* From now on the trie keeps to [budget], whose ceiling is set; [codes] say which
+ * instructions are of one function. */
+mw_status mw_path_trie_limit(mw_path_trie *trie, const mw_budget *budget,
+                             const struct mw_code_table *codes) MW_MUST_CHECK;
 
 /* Recounts from scratch; for assertions and tests. */
 bool mw_path_trie_is_consistent(const mw_path_trie *trie);
@@ -62,7 +91,7 @@ bool mw_path_trie_is_consistent(const mw_path_trie *trie);
 /* In use: the tail of a doubled array is untouched pages and costs nothing. */
 size_t mw_path_trie_memory_bytes(const mw_path_trie *trie);
 
-/* Adds what mw_path_trie_child did not find; MW_LIMIT at MW_PATH_MAXIMUM. */
+/* Adds what mw_path_trie_child did not find, or what stands for it. */
 mw_status mw_path_trie_add(mw_path_trie *trie, mw_path caller, mw_instruction instruction,
                            mw_path *ret_path) MW_MUST_CHECK;
 
@@ -136,6 +165,15 @@ static inline mw_status mw_path_trie_child(mw_path_trie *trie, mw_path caller,
         return mw_path_trie_add(trie, caller, instruction, ret_path);
     *ret_path = found;
     return MW_OK;
+}
+
+/* Whether the callers of [path] were not recorded. */
+static inline bool mw_path_trie_is_cut(const mw_path_trie *trie, mw_path path)
+{
+    const mw_path_node *node = &trie->nodes[path.index];
+
+    return node->instruction == MW_INSTRUCTION_CUT ||
+           trie->nodes[node->caller].instruction == MW_INSTRUCTION_CUT;
 }
 
 static inline mw_path mw_path_trie_caller(const mw_path_trie *trie, mw_path path)

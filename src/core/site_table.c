@@ -102,6 +102,12 @@ void mw_site_table_done(mw_site_table *table)
 
 /* ── interning ───────────────────────────────────────────────────────────────────── */
 
+void mw_site_table_limit(mw_site_table *table, const mw_budget *budget, mw_path coarse_path)
+{
+    table->budget = budget;
+    table->coarse_path = coarse_path;
+}
+
 /* Appends a site; one place more is kept free, so that a variable one fits as well. */
 static mw_status append(mw_site_table *table, mw_site_entry entry, mw_site *ret_site)
 {
@@ -150,6 +156,10 @@ mw_status mw_site_table_intern(mw_site_table *table, mw_path path, uint16_t doma
         .path = path.index, .size = mw_site_size_class(size_bytes), .domain = domain};
     mw_site site = find(table, &wanted);
 
+    if (site.index == 0 && mw_budget_stage(table->budget) >= MW_STAGE_COARSE) {
+        wanted.path = table->coarse_path.index;
+        site = find(table, &wanted);
+    }
     if (site.index == 0)
         return append(table, wanted, ret_site);
     *ret_site = site;

@@ -12,6 +12,9 @@
  * place), and 5 to 6.25 bytes of the index.  Numbers are never reused while the table
  * lives.  Not thread-safe; whoever owns the table owns its guard.
  *
+ * A table that has a budget (mw_site_table_limit) makes no more sites from the stage COARSE
+ * on: what is new counts at one path that stands for all, apart by domain and size only.
+ *
  * An allocation increments one counter and a free another; what is alive is their
  * difference, computed when somebody asks.  The counters have 32 bits.  The increment
  * that takes one round to 0 carries into a list beside the table, so sums stay right.
@@ -19,6 +22,7 @@
 #pragma once
 
 #include "base/alloc.h"
+#include "core/budget.h"
 #include "core/ids.h"
 
 #include <stdbool.h>
@@ -67,11 +71,15 @@ typedef struct mw_site_table {
     uint32_t site_count;   /* sites, the unknown one not included                   */
     uint32_t carry_count;
     uint32_t carry_capacity;
-    mw_site_carry *carries; /* owned                                                 */
+    mw_site_carry *carries;  /* owned                                                 */
+    const mw_budget *budget; /* borrowed, or NULL                                     */
+    mw_path coarse_path;     /* of what is new once the budget runs out               */
 } mw_site_table;
 
 mw_status mw_site_table_init(mw_site_table *table, mw_alloc *alloc) MW_MUST_CHECK;
 void mw_site_table_done(mw_site_table *table); /* accepts a zeroed struct */
+/* From now on the table keeps to [budget]. */
+void mw_site_table_limit(mw_site_table *table, const mw_budget *budget, mw_path coarse_path);
 bool mw_site_table_is_consistent(const mw_site_table *table);
 /* In use: the tail of a doubled array is untouched pages and costs nothing. */
 size_t mw_site_table_memory_bytes(const mw_site_table *table);

@@ -165,6 +165,9 @@ static mw_status bind_instruction(mw_tracer *tracer, const mw_py_frame *frame, P
             return MW_OK;
         ret_instruction->index = MW_INSTRUCTION_TRANSPARENT;
     }
+    /* Once the budget is used up, not every code object is bound. */
+    if (mw_code_table_bound(&tracer->codes, (uintptr_t)code).index == 0)
+        return MW_OK;
     return mw_code_table_bind_address(&tracer->codes, address, *ret_instruction);
 }
 

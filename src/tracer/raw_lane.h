@@ -51,7 +51,9 @@ typedef struct mw_raw_lane {
     uint64_t lost_bytes;
 } mw_raw_lane;
 
-mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc) MW_MUST_CHECK;
+/* [budget] may be NULL; else it is where [alloc] counts. */
+mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc, const mw_budget *budget)
+    MW_MUST_CHECK;
 /* Stops recording and forgets everything; safe while other threads are in the hooks. */
 void mw_raw_lane_close(mw_raw_lane *lane);
 /* Under the lock. */

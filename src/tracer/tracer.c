@@ -25,21 +25,48 @@ static mw_status open_cache(mw_site_cache *cache, mw_alloc *alloc)
     return MW_OK;
 }
 
-/* Everything but the block store, whose address space stays for good. */
+/* The address space of the block store stays for good. */
+static mw_status open_blocks(mw_tracer *tracer, mw_alloc *alloc)
+{
+    mw_status status;
+
+    if (tracer->blocks.alloc != NULL)
+        return MW_OK;
+    status = mw_block_store_init(&tracer->blocks, alloc);
+    if (status == MW_OK)
+        mw_block_store_limit(&tracer->blocks, &tracer->budget);
+    return status;
+}
+
 static mw_status make_tables(mw_tracer *tracer, mw_alloc *alloc)
 {
-    mw_status status = open_cache(&tracer->cache, alloc);
+    mw_alloc *counted = &tracer->budget.counted;
+    mw_status status = open_cache(&tracer->cache, counted);
 
-    if (status == MW_OK && tracer->blocks.alloc == NULL)
-        status = mw_block_store_init(&tracer->blocks, alloc);
     if (status == MW_OK)
-        status = mw_code_table_init(&tracer->codes, alloc);
+        status = open_blocks(tracer, alloc);
     if (status == MW_OK)
-        status = mw_path_trie_init(&tracer->paths, alloc);
+        status = mw_code_table_init(&tracer->codes, counted);
     if (status == MW_OK)
-        status = mw_site_table_init(&tracer->sites, alloc);
+        status = mw_path_trie_init(&tracer->paths, counted);
     if (status == MW_OK)
-        status = mw_raw_lane_open(&tracer->raw, alloc);
+        status = mw_site_table_init(&tracer->sites, counted);
+    if (status == MW_OK)
+        status = mw_raw_lane_open(&tracer->raw, counted, &tracer->budget);
+    return status;
+}
+
+static mw_status limit_tables(mw_tracer *tracer)
+{
+    const mw_budget *budget = &tracer->budget;
+    mw_status status;
+
+    if (!mw_budget_is_bounded(budget))
+        return MW_OK;
+    status = mw_code_table_limit(&tracer->codes, budget);
+    if (status == MW_OK)
+        status = mw_path_trie_limit(&tracer->paths, budget, &tracer->codes);
+    mw_site_table_limit(&tracer->sites, budget, tracer->paths.cut);
     return status;
 }
 
@@ -61,18 +88,29 @@ static void forget_everything(mw_tracer *tracer)
     tracer->lost_bytes = 0;
 }
 
-mw_status mw_tracer_start(mw_tracer *tracer, mw_alloc *alloc, uint32_t frame_limit)
+mw_status mw_tracer_start_with(mw_tracer *tracer, mw_alloc *alloc, const mw_tracer_options *options)
 {
-    mw_status status = make_tables(tracer, alloc);
+    mw_status status;
 
+    if (tracer->alloc == NULL)
+        mw_budget_init(&tracer->budget, alloc);
     tracer->alloc = alloc;
+    mw_budget_open(&tracer->budget, options->max_overhead_bytes);
+    status = make_tables(tracer, alloc);
+    if (status == MW_OK)
+        status = limit_tables(tracer);
     if (status != MW_OK) {
         forget_everything(tracer);
         return status;
     }
-    tracer->frame_limit = frame_limit;
+    tracer->frame_limit = options->frame_limit;
     tracer->is_active = true;
     return MW_OK;
+}
+
+mw_status mw_tracer_start(mw_tracer *tracer, mw_alloc *alloc, uint32_t frame_limit)
+{
+    return mw_tracer_start_with(tracer, alloc, &(mw_tracer_options){.frame_limit = frame_limit});
 }
 
 void mw_tracer_stop(mw_tracer *tracer)
@@ -83,8 +121,13 @@ void mw_tracer_stop(mw_tracer *tracer)
 
 mw_status mw_tracer_clear(mw_tracer *tracer)
 {
+    mw_tracer_options options = {
+        .frame_limit = tracer->frame_limit,
+        .max_overhead_bytes = tracer->budget.ceiling_bytes,
+    };
+
     mw_tracer_stop(tracer);
-    return mw_tracer_start(tracer, tracer->alloc, tracer->frame_limit);
+    return mw_tracer_start_with(tracer, tracer->alloc, &options);
 }
 
 void mw_tracer_done(mw_tracer *tracer)
@@ -92,7 +135,7 @@ void mw_tracer_done(mw_tracer *tracer)
     mw_tracer_stop(tracer);
     mw_block_store_done(&tracer->blocks);
     if (tracer->alloc != NULL)
-        mw_alloc_release(tracer->alloc, tracer->cache.entries, MW_SITE_CACHE_BYTES);
+        mw_alloc_release(&tracer->budget.counted, tracer->cache.entries, MW_SITE_CACHE_BYTES);
     tracer->cache = (mw_site_cache){0};
     tracer->alloc = NULL;
 }
@@ -176,6 +219,57 @@ mw_overhead mw_tracer_overhead(mw_tracer *tracer)
     overhead.raw = mw_raw_lane_memory_bytes(&tracer->raw);
     mw_raw_lane_unlock(&tracer->raw);
     return overhead;
+}
+
+/* Counts the live blocks of [sites] whose paths, of [paths], have lost their callers. */
+static void count_cut(const mw_site_table *sites, const mw_path_trie *main,
+                      const mw_path_trie *lane, mw_degradation *degradation)
+{
+    for (mw_site site = mw_site_table_first(sites); site.index < sites->count;
+         site = mw_site_table_next(sites, site)) {
+        uint32_t path = mw_site_table_entry(sites, site)->path;
+        const mw_path_trie *paths = (path & MW_PATH_OF_MAIN) != 0 ? main : lane;
+
+        if (!mw_path_trie_is_cut(paths, (mw_path){path & ~MW_PATH_OF_MAIN}))
+            continue;
+        degradation->cut_blocks += mw_site_table_live_blocks(sites, site);
+        degradation->cut_bytes += mw_site_table_live_bytes(sites, site);
+    }
+}
+
+static uint64_t coarse_codes(const mw_code_table *codes)
+{
+    uint64_t count = 0;
+
+    for (uint32_t code = 1; code < codes->code_count; code++)
+        count += mw_code_table_is_coarse(codes, (mw_code){code});
+    return count;
+}
+
+mw_degradation mw_tracer_degradation(mw_tracer *tracer)
+{
+    mw_degradation degradation = {
+        .stage = mw_budget_stage(&tracer->budget),
+        .ceiling_bytes = tracer->budget.ceiling_bytes,
+        .used_bytes = atomic_load(&tracer->budget.used_bytes),
+    };
+
+    if (!tracer->is_active)
+        return degradation;
+    /* Paths can be used up without a bound as well. */
+    if (tracer->paths.stage > degradation.stage)
+        degradation.stage = tracer->paths.stage;
+    if (degradation.stage == MW_STAGE_EXACT)
+        return degradation;
+    count_cut(&tracer->sites, &tracer->paths, &tracer->paths, &degradation);
+    degradation.folded_frames = tracer->paths.folded_frames;
+    degradation.coarse_codes = coarse_codes(&tracer->codes);
+    mw_raw_lane_lock(&tracer->raw);
+    count_cut(&tracer->raw.sites, &tracer->paths, &tracer->raw.paths, &degradation);
+    degradation.folded_frames += tracer->raw.paths.folded_frames;
+    degradation.coarse_codes += coarse_codes(&tracer->raw.codes);
+    mw_raw_lane_unlock(&tracer->raw);
+    return degradation;
 }
 
 /* ── code objects ────────────────────────────────────────────────────────────────── */

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "core/block_store.h"
+#include "core/budget.h"
 #include "core/snapshot.h"
 #include "tracer/raw_lane.h"
 #include "tracer/site_cache.h"
@@ -24,6 +25,7 @@
 
 typedef struct mw_tracer {
     mw_alloc *alloc;        /* borrowed; the same at every start                          */
+    mw_budget budget;       /* what all tables, of both lanes, are counted in             */
     _Atomic bool is_active; /* written under the GIL; read by anybody                     */
     _Atomic bool
         has_strangers;    /* an interpreter with a GIL of its own has allocated; never unset */
@@ -46,12 +48,22 @@ typedef struct mw_tracer {
 /* Hidden, so that the hot path reaches it without an indirection. */
 extern mw_tracer mw_the_tracer __attribute__((visibility("hidden")));
 
+/* How a tracing is to be. */
+typedef struct mw_tracer_options {
+    uint32_t frame_limit;      /* of tracebacks in snapshots, at least 1               */
+    size_t max_overhead_bytes; /* that the tracer may hold, see core/budget.h; 0: no bound */
+} mw_tracer_options;
+
 /* Begins recording.  MW_NO_MEMORY leaves everything as it was.  The GIL is held.  Some of
  * what [alloc] gives is kept until the process ends, so it must be the same each time. */
+mw_status mw_tracer_start_with(mw_tracer *tracer, mw_alloc *alloc, const mw_tracer_options *options)
+    MW_MUST_CHECK;
+/* The same with no other option. */
 mw_status mw_tracer_start(mw_tracer *tracer, mw_alloc *alloc, uint32_t frame_limit) MW_MUST_CHECK;
 /* Ends recording and forgets everything. */
 void mw_tracer_stop(mw_tracer *tracer);
-/* Forgets everything recorded so far and goes on; MW_NO_MEMORY ends recording. */
+/* Forgets everything recorded so far and goes on, with the same options; MW_NO_MEMORY ends
+ * recording. */
 mw_status mw_tracer_clear(mw_tracer *tracer) MW_MUST_CHECK;
 /* For tests: gives back what outlives a stop.  Nobody is in the hooks any more. */
 void mw_tracer_done(mw_tracer *tracer);
@@ -88,6 +100,21 @@ typedef struct mw_overhead {
 } mw_overhead;
 
 mw_overhead mw_tracer_overhead(mw_tracer *tracer);
+
+/* What was given up to stay within the bound.  Sums are exact all the same, but for what is
+ * lost. */
+typedef struct mw_degradation {
+    mw_stage stage;
+    size_t ceiling_bytes;   /* 0: none was set                                             */
+    size_t used_bytes;      /* counted against it                                          */
+    uint64_t folded_frames; /* how often a frame of a recursion was folded                 */
+    uint64_t cut_blocks;    /* live ones whose callers are not recorded                    */
+    uint64_t cut_bytes;
+    uint64_t coarse_codes; /* files of which functions and lines are not recorded          */
+} mw_degradation;
+
+/* Under the GIL; once anything was given up, costs by sites. */
+mw_degradation mw_tracer_degradation(mw_tracer *tracer);
 
 /* ── the hot path of the main lane ───────────────────────────────────────────────── */
 

@@ -7,6 +7,7 @@
 #include "tracer/tracer.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Translates one lane. */
 typedef struct translation {
@@ -84,17 +85,23 @@ static mw_status frame_of(const translation *self, mw_instruction instruction, m
     return status;
 }
 
+/* A frame that is none of a function's; [file] says why. */
+static mw_status nameless_frame(mw_snapshot_builder *builder, const char *file, mw_frame *ret_frame)
+{
+    mw_frame_row row = {0};
+    mw_status status = mw_snapshot_builder_string(builder, file, strlen(file), &row.file);
+
+    if (status == MW_OK)
+        status = mw_snapshot_builder_frame(builder, row, ret_frame);
+    return status;
+}
+
 /* tracemalloc's words for a block that no frame asked for. */
 static mw_status unknown_path(mw_snapshot_builder *builder, mw_path *ret_path)
 {
-    static const char unknown[] = "<unknown>";
-    mw_frame_row row = {0};
     mw_frame frame;
-    mw_status status;
+    mw_status status = nameless_frame(builder, "<unknown>", &frame);
 
-    status = mw_snapshot_builder_string(builder, unknown, sizeof unknown - 1, &row.file);
-    if (status == MW_OK)
-        status = mw_snapshot_builder_frame(builder, row, &frame);
     if (status == MW_OK)
         status = mw_snapshot_builder_path(builder, (mw_path){0}, frame, ret_path);
     return status;
@@ -111,11 +118,15 @@ static mw_status translate_node(const translation *self, mw_path path)
     mw_frame frame;
     mw_status status;
 
-    if ((instruction.index & MW_INSTRUCTION_THREAD) != 0) {
+    if (instruction.index != MW_INSTRUCTION_CUT &&
+        (instruction.index & MW_INSTRUCTION_THREAD) != 0) {
         self->threads[path.index] = (uint8_t)instruction.index;
         return MW_OK;
     }
-    status = frame_of(self, instruction, &frame);
+    if (instruction.index == MW_INSTRUCTION_CUT)
+        status = nameless_frame(self->builder, "<not recorded>", &frame);
+    else
+        status = frame_of(self, instruction, &frame);
     if (status == MW_OK)
         status = mw_snapshot_builder_path(self->builder, (mw_path){self->known_paths[caller.index]},
                                           frame, &translated);

@@ -84,7 +84,7 @@ TEST(alloc, array_of_more_bytes_than_a_number_holds_is_refused)
 
 TEST(alloc, array_grows_to_its_maximum_and_no_further)
 {
-    enum { MAXIMUM = 1000 };
+    enum { MAXIMUM = 20000 };
     mw_failing_alloc failing = mw_failing_alloc_never();
     uint32_t *items = NULL;
     uint32_t count = 0, capacity = 0;
@@ -92,9 +92,10 @@ TEST(alloc, array_grows_to_its_maximum_and_no_further)
     for (; count < MAXIMUM; count++) {
         CHECK_OK(mw_alloc_grow(&failing.base, &items, count, &capacity, sizeof *items, MAXIMUM));
         CHECK(count < capacity && capacity <= MAXIMUM);
+        CHECK(count < 8192 || capacity <= count + count / 4 + 1);
         CHECK_EQ(items[count], 0);
         items[count] = count;
-        for (uint32_t i = 0; i <= count; i += 37)
+        for (uint32_t i = 0; i <= count; i += 997)
             CHECK_EQ(items[i], i);
     }
     CHECK_EQ(mw_alloc_grow(&failing.base, &items, count, &capacity, sizeof *items, MAXIMUM),

@@ -287,6 +287,56 @@ static uint32_t live_a_while(mw_code_table *table, binding_twin *twin)
     return refused;
 }
 
+/* Whatever is compiled from then on: as many codes as known files, one instruction each. */
+TEST(code_table, names_no_more_than_files_when_its_budget_is_used_up)
+{
+    mw_code_table table;
+    mw_budget budget;
+    mw_code known, code, stranger;
+    mw_instruction instruction, again;
+    uint32_t code_count, instruction_count;
+    size_t memory_bytes;
+
+    mw_budget_init(&budget, mw_alloc_system());
+    CHECK_OK(mw_code_table_init(&table, mw_alloc_system()));
+    CHECK_OK(mw_code_table_limit(&table, &budget));
+    CHECK_OK(intern_numbered(&table, 0, &known));
+    atomic_store(&budget.stage, MW_STAGE_COARSE);
+    CHECK_OK(intern_numbered(&table, 0, &code));
+    CHECK_EQ(code.index, known.index);
+    CHECK(!mw_code_table_is_coarse(&table, known));
+    CHECK_OK(mw_code_table_instruction(&table, known, 4, &instruction));
+    CHECK_EQ(mw_code_table_line(&table, instruction), 2);
+
+    CHECK_OK(intern(&table, "0.py", "new", one_line_each, 1, &code));
+    CHECK_OK(intern(&table, "new.py", "new", one_line_each, 1, &stranger));
+    CHECK_OK(mw_code_table_instruction(&table, code, 2, &instruction));
+    CHECK_OK(mw_code_table_instruction(&table, stranger, 2, &again));
+    code_count = table.code_count;
+    instruction_count = table.instruction_count;
+    memory_bytes = mw_code_table_memory_bytes(&table);
+    for (uint32_t i = 0; i < 1000; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "%u", i);
+        CHECK_OK(intern(&table, i % 2 ? "0.py" : name, name, one_line_each, (int32_t)i, &known));
+        CHECK_EQ(known.index, i % 2 ? code.index : stranger.index);
+        CHECK(mw_code_table_is_coarse(&table, known));
+        CHECK_OK(mw_code_table_instruction(&table, known, (int32_t)i, &again));
+        CHECK_EQ(mw_code_table_line(&table, again), 0);
+        CHECK_OK(mw_code_table_bind(&table, object_at(i), address_at(i, 0), known));
+        CHECK_EQ(mw_code_table_bound(&table, object_at(i)).index, 0);
+    }
+    CHECK_EQ(table.code_count, code_count);
+    CHECK_EQ(table.instruction_count, instruction_count);
+    CHECK_EQ(mw_code_table_memory_bytes(&table), memory_bytes);
+    CHECK_STR_EQ(mw_string_pool_bytes(&table.strings, table.codes[code.index].file.index), "0.py");
+    CHECK_STR_EQ(mw_string_pool_bytes(&table.strings, table.codes[stranger.index].file.index),
+                 "<not recorded>");
+    CHECK(mw_code_table_is_consistent(&table));
+    mw_code_table_done(&table);
+}
+
 TEST(code_table, returns_every_byte_whichever_allocation_fails)
 {
     uint32_t refused = 1;
@@ -316,6 +366,7 @@ int main(void)
         CASE(code_table, never_takes_an_address_for_that_of_an_object_that_died_there),
         CASE(code_table, keeps_the_twin_of_an_object_that_dies),
         CASE(code_table, is_consistent_sees_an_address_that_outlived_its_object),
+        CASE(code_table, names_no_more_than_files_when_its_budget_is_used_up),
         CASE(code_table, returns_every_byte_whichever_allocation_fails),
     };
 

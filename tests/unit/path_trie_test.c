@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/path_trie.h"
 
+#include "core/code_table.h"
+
 #include "testing.h"
 
 enum { SEEDS = 5, STEPS = 6000, INSTRUCTIONS = 40, DEEP = 200000 };
@@ -191,22 +193,291 @@ TEST(path_trie, holds_a_recursion_of_any_depth)
     }
 }
 
-TEST(path_trie, refuses_more_paths_than_a_slot_can_number)
+/* As if so many paths were there already: their memory is never touched. */
+static void use_up_numbers(mw_path_trie *trie, uint32_t count)
 {
-    mw_path_trie trie, original;
-    mw_path path = {77};
+    mw_alloc *pages = mw_alloc_pages();
 
-    CHECK_OK(mw_path_trie_init(&trie, mw_alloc_system()));
-    original = trie;
-    trie.count = trie.capacity = MW_PATH_MAXIMUM + 1; /* as if they were there */
-    trie.slot_bits = 27;
-    CHECK_EQ(mw_path_trie_add(&trie, (mw_path){0}, (mw_instruction){1}, &path), MW_LIMIT);
-    CHECK_EQ(path.index, 77);
-    trie = original;
-    CHECK_OK(mw_path_trie_add(&trie, (mw_path){0}, (mw_instruction){1}, &path));
-    CHECK(mw_path_trie_is_consistent(&trie));
+    CHECK_OK(mw_path_trie_init(trie, pages));
+    trie->nodes = pages->resize(pages, trie->nodes, trie->capacity * sizeof *trie->nodes,
+                                ((size_t)MW_PATH_MAXIMUM + 1) * sizeof *trie->nodes);
+    assert_non_null(trie->nodes);
+    trie->capacity = MW_PATH_MAXIMUM + 1;
+    mw_alloc_release(pages, trie->slots, sizeof *trie->slots << trie->slot_bits);
+    trie->slot_bits = 27;
+    trie->slots = mw_alloc_array(pages, (size_t)1 << trie->slot_bits, sizeof *trie->slots);
+    assert_non_null(trie->slots);
+    trie->count = count;
+}
+
+TEST(path_trie, forgets_callers_when_numbers_are_used_up)
+{
+    const mw_instruction thread = {MW_INSTRUCTION_THREAD | 1};
+    mw_path_trie trie;
+    mw_path known, root, path, other;
+
+    use_up_numbers(&trie, MW_PATH_LAST_WHOLE - 1);
+    CHECK_OK(mw_path_trie_child(&trie, (mw_path){0}, thread, &root));
+    CHECK_OK(mw_path_trie_child(&trie, root, (mw_instruction){7}, &known));
+    CHECK_EQ(trie.count, MW_PATH_LAST_WHOLE + 1);
+    CHECK_OK(mw_path_trie_child(&trie, known, (mw_instruction){8}, &path));
+    CHECK_OK(mw_path_trie_child(&trie, root, (mw_instruction){8}, &other));
+    CHECK_EQ(path.index, other.index);
+    CHECK(mw_path_trie_is_cut(&trie, path));
+    CHECK_EQ(mw_path_trie_caller(&trie, mw_path_trie_caller(&trie, path)).index, root.index);
+    CHECK_OK(mw_path_trie_child(&trie, root, (mw_instruction){7}, &path));
+    CHECK_EQ(path.index, known.index);
+    CHECK(!mw_path_trie_is_cut(&trie, path));
+    /* And when there is no number at all, not even that of the instruction. */
+    trie.count = MW_PATH_MAXIMUM + 1;
+    CHECK_OK(mw_path_trie_child(&trie, known, (mw_instruction){9}, &path));
+    CHECK_EQ(path.index, mw_path_trie_caller(&trie, other).index);
     mw_path_trie_done(&trie);
 }
+
+TEST(path_trie, refuses_when_not_one_path_fits)
+{
+    mw_path_trie trie;
+    mw_path path = {77};
+
+    use_up_numbers(&trie, MW_PATH_MAXIMUM + 1);
+    CHECK_EQ(mw_path_trie_child(&trie, (mw_path){0}, (mw_instruction){1}, &path), MW_LIMIT);
+    CHECK_EQ(
+        mw_path_trie_child(&trie, (mw_path){0}, (mw_instruction){MW_INSTRUCTION_THREAD | 1}, &path),
+        MW_LIMIT);
+    mw_path_trie_done(&trie);
+}
+
+/* ── out of budget ───────────────────────────────────────────────────────────────── */
+
+enum { PATH_LENGTH_MAXIMUM = 40, PATHS_MAXIMUM = 4000, FUNCTIONS = 12, LINES = 3 };
+
+/* A path, written out from the outside in. */
+typedef struct written_path {
+    uint32_t instructions[PATH_LENGTH_MAXIMUM];
+    uint32_t length;
+} written_path;
+
+/* The slow twin: all paths that there are, and the stage. */
+typedef struct bounded_twin {
+    written_path paths[PATHS_MAXIMUM];
+    uint32_t count;
+    mw_stage stage;
+} bounded_twin;
+
+static written_path with(written_path path, uint32_t instruction)
+{
+    path.instructions[path.length++] = instruction;
+    return path;
+}
+
+static bool twin_has(const bounded_twin *twin, const written_path *path)
+{
+    for (uint32_t i = 0; i < twin->count; i++)
+        if (twin->paths[i].length == path->length &&
+            memcmp(twin->paths[i].instructions, path->instructions,
+                   path->length * sizeof path->instructions[0]) == 0)
+            return true;
+    return false;
+}
+
+static written_path twin_put(bounded_twin *twin, written_path path)
+{
+    if (!twin_has(twin, &path))
+        twin->paths[twin->count++] = path;
+    return path;
+}
+
+static uint32_t function_of(uint32_t instruction)
+{
+    return instruction < MW_INSTRUCTION_THREAD ? 1 + (instruction - 1) / LINES : 0;
+}
+
+/* Cuts [path] back to before the fourth frame of one function. */
+static written_path folded(written_path path, uint32_t function)
+{
+    uint32_t seen = 0;
+
+    for (uint32_t i = 0; i < path.length; i++)
+        if (function_of(path.instructions[i]) == function && ++seen == MW_FOLD_COUNT)
+            path.length = i;
+    return path;
+}
+
+static written_path twin_bounded_child(bounded_twin *twin, written_path caller,
+                                       uint32_t instruction)
+{
+    written_path path = with(caller, instruction);
+    written_path cut = {0};
+
+    if (twin_has(twin, &path) || twin->stage == MW_STAGE_EXACT)
+        return twin_put(twin, path);
+    path = with(folded(caller, function_of(instruction)), instruction);
+    if (twin_has(twin, &path) || twin->stage == MW_STAGE_FOLDED)
+        return twin_put(twin, path);
+    if (caller.length != 0 && caller.instructions[0] >= MW_INSTRUCTION_THREAD)
+        cut = with(cut, caller.instructions[0]);
+    if (cut.length == 0 || cut.instructions[0] != MW_INSTRUCTION_CUT)
+        cut = twin_put(twin, with(cut, MW_INSTRUCTION_CUT));
+    return twin_put(twin, with(cut, instruction));
+}
+
+static written_path written(const mw_path_trie *trie, mw_path path)
+{
+    written_path inside_out = {0}, result = {0};
+
+    for (; path.index != 0; path = mw_path_trie_caller(trie, path))
+        inside_out = with(inside_out, mw_path_trie_instruction(trie, path).index);
+    while (inside_out.length > 0)
+        result = with(result, inside_out.instructions[--inside_out.length]);
+    return result;
+}
+
+/* A trie with a budget, and instructions of a few functions. */
+typedef struct bounded_trie {
+    mw_path_trie trie;
+    mw_budget budget;
+    mw_code_table codes;
+    mw_instruction_row rows[FUNCTIONS * LINES + 1];
+} bounded_trie;
+
+static void bounded_init(bounded_trie *self, mw_alloc *alloc)
+{
+    mw_budget_init(&self->budget, alloc);
+    mw_budget_open(&self->budget, (size_t)1 << 40);
+    for (uint32_t i = 1; i <= FUNCTIONS * LINES; i++)
+        self->rows[i].code = function_of(i);
+    self->codes = (mw_code_table){.instructions = self->rows};
+}
+
+/* Walks like a program: a call from a path seen a moment ago, or a thread's first. */
+static uint32_t random_call(mw_random *random)
+{
+    return 1 + mw_random_below(random, mw_random_below(random, 3) == 0 ? FUNCTIONS * LINES : 4);
+}
+
+TEST(path_trie, gives_up_detail_like_a_list_of_written_paths)
+{
+    static bounded_twin twin;
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mw_random random = mw_random_of(seed);
+        mw_path path = {0};
+        written_path model = {0};
+        bounded_trie self;
+
+        memset(&twin, 0, sizeof twin);
+        bounded_init(&self, mw_alloc_system());
+        CHECK_OK(mw_path_trie_init(&self.trie, mw_alloc_system()));
+        CHECK_OK(mw_path_trie_limit(&self.trie, &self.budget, &self.codes));
+        twin_put(&twin, with(model, MW_INSTRUCTION_CUT));
+        for (uint32_t step = 0; step < 3000; step++) {
+            twin.stage = (mw_stage)(step / 1000);
+            atomic_store(&self.budget.stage, (uint8_t)twin.stage);
+            if (model.length > PATH_LENGTH_MAXIMUM - 4 || mw_random_below(&random, 15) == 0) {
+                uint32_t thread = MW_INSTRUCTION_THREAD | (1 + mw_random_below(&random, 2));
+
+                path = (mw_path){0};
+                model = (written_path){0};
+                CHECK_OK(mw_path_trie_child(&self.trie, path, (mw_instruction){thread}, &path));
+                model = twin_put(&twin, with(model, thread));
+            }
+            mw_instruction called = {random_call(&random)};
+
+            CHECK_OK(mw_path_trie_child(&self.trie, path, called, &path));
+            model = twin_bounded_child(&twin, model, called.index);
+            written_path found = written(&self.trie, path);
+
+            CHECK_EQ(found.length, model.length);
+            assert_memory_equal(found.instructions, model.instructions,
+                                model.length * sizeof model.instructions[0]);
+        }
+        CHECK_EQ(self.trie.count, twin.count + 1);
+        CHECK(self.trie.folded_frames > 0);
+        CHECK(mw_path_trie_is_consistent(&self.trie));
+        mw_path_trie_done(&self.trie);
+    }
+}
+
+/* Recursion as deep as can be, by whole stacks. */
+TEST(path_trie, extends_folded_and_cut_paths_as_its_children_would)
+{
+    uint32_t exact_count = 0;
+
+    for (uint32_t stage = MW_STAGE_EXACT; stage <= MW_STAGE_COARSE; stage++) {
+        mw_random random = mw_random_of(stage);
+        mw_instruction instructions[STACK_MAXIMUM];
+        mw_path paths[STACK_MAXIMUM];
+        bounded_trie self;
+
+        bounded_init(&self, mw_alloc_system());
+        CHECK_OK(mw_path_trie_init(&self.trie, mw_alloc_system()));
+        CHECK_OK(mw_path_trie_limit(&self.trie, &self.budget, &self.codes));
+        for (uint32_t walk = 0; walk < WALKS; walk++) {
+            mw_path path = {0};
+
+            if (walk == WALKS / 4)
+                atomic_store(&self.budget.stage, (uint8_t)stage);
+            for (uint32_t i = 0; i < STACK_MAXIMUM; i++)
+                instructions[i].index = i == 0 ? MW_INSTRUCTION_THREAD | 1 : random_call(&random);
+            CHECK_OK(mw_path_trie_extend(&self.trie, path, instructions, STACK_MAXIMUM, paths));
+            for (uint32_t i = 0; i < STACK_MAXIMUM; i++) {
+                CHECK_OK(mw_path_trie_child(&self.trie, path, instructions[i], &path));
+                CHECK_EQ(paths[i].index, path.index);
+            }
+        }
+        if (stage == MW_STAGE_EXACT)
+            exact_count = self.trie.count;
+        else
+            CHECK(self.trie.count < exact_count);
+        CHECK(mw_path_trie_is_consistent(&self.trie));
+        mw_path_trie_done(&self.trie);
+    }
+}
+
+/* What a stack was given it is given again, whatever was refused in between: marks in
+ * frames rely on it. */
+TEST(path_trie, gives_a_stack_its_path_again_whichever_allocation_fails)
+{
+    enum { ASKED = 5000 };
+    static struct {
+        mw_path caller, path;
+        mw_instruction instruction;
+    } asked[ASKED];
+    bool was_refused = true;
+
+    for (size_t nth = 4; was_refused; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+        mw_random random = mw_random_of(1);
+        bounded_trie self;
+
+        bounded_init(&self, &failing.base);
+        CHECK_OK(mw_path_trie_init(&self.trie, &self.budget.counted));
+        CHECK_OK(mw_path_trie_limit(&self.trie, &self.budget, &self.codes));
+        for (uint32_t i = 0; i < ASKED; i++) {
+            asked[i].caller.index = mw_random_below(&random, self.trie.count);
+            asked[i].instruction.index = random_call(&random);
+            if (i == ASKED / 2) {
+                was_refused = failing.requests > failing.nth;
+                failing.nth = SIZE_MAX;
+            }
+            CHECK_OK(mw_path_trie_child(&self.trie, asked[i].caller, asked[i].instruction,
+                                        &asked[i].path));
+        }
+        for (uint32_t i = 0; i < ASKED; i++) {
+            mw_path path;
+
+            CHECK_OK(mw_path_trie_child(&self.trie, asked[i].caller, asked[i].instruction, &path));
+            CHECK_EQ(path.index, asked[i].path.index);
+        }
+        CHECK(mw_path_trie_is_consistent(&self.trie));
+        mw_path_trie_done(&self.trie);
+        CHECK_EQ(failing.live_blocks, 0);
+        CHECK_EQ(atomic_load(&self.budget.used_bytes), 0);
+    }
+}
+
+/* ── memory ──────────────────────────────────────────────────────────────────────── */
 
 static uint32_t extend_many(mw_path_trie *trie)
 {
@@ -287,7 +558,11 @@ int main(void)
         CASE(path_trie, extends_a_path_as_its_children_would_one_by_one),
         CASE(path_trie, grows_by_a_few_nodes_at_a_time),
         CASE(path_trie, holds_a_recursion_of_any_depth),
-        CASE(path_trie, refuses_more_paths_than_a_slot_can_number),
+        CASE(path_trie, forgets_callers_when_numbers_are_used_up),
+        CASE(path_trie, refuses_when_not_one_path_fits),
+        CASE(path_trie, gives_up_detail_like_a_list_of_written_paths),
+        CASE(path_trie, extends_folded_and_cut_paths_as_its_children_would),
+        CASE(path_trie, gives_a_stack_its_path_again_whichever_allocation_fails),
         CASE(path_trie, returns_every_byte_whichever_allocation_fails),
         CASE(path_trie, is_consistent_sees_what_is_wrong),
     };

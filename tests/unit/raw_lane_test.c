@@ -98,7 +98,7 @@ TEST(raw_lane, agrees_with_an_array_of_blocks)
         lane_twin twin = {0};
 
         CHECK(mw_raw_lane_is_consistent(&lane));
-        CHECK_OK(mw_raw_lane_open(&lane, &failing.base));
+        CHECK_OK(mw_raw_lane_open(&lane, &failing.base, NULL));
         for (uint32_t i = 0; i < STEPS; i++) {
             step(&lane, &twin, &random);
             if (i % 200 == 0)
@@ -128,7 +128,7 @@ TEST(raw_lane, counts_a_block_that_is_restored_once)
     mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
     mw_address_entry taken;
 
-    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system()));
+    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system(), NULL));
     mw_raw_lane_lock(&lane);
     mw_raw_lane_remember(&lane, guard, 0x1000, 10, (mw_path){1}, 0);
     mw_raw_lane_remember(&lane, guard, 0x2000, 10000, (mw_path){1}, 0);
@@ -151,12 +151,12 @@ TEST(raw_lane, does_not_restore_a_block_of_a_former_opening)
     mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
     mw_address_entry taken;
 
-    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system()));
+    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system(), NULL));
     for (uint32_t i = 0; i < 3000; i++)
         mw_raw_lane_remember(&lane, guard, 0x1000 + i * 16, 1000, (mw_path){i}, 0);
     CHECK(mw_raw_lane_forget(&lane, guard, 0x1000 + 2999 * 16, &taken));
     mw_raw_lane_close(&lane);
-    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system()));
+    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system(), NULL));
     mw_raw_lane_restore(&lane, guard, &taken);
     CHECK_EQ(lane.blocks.count, 0);
     CHECK(mw_raw_lane_is_consistent(&lane));
@@ -173,7 +173,7 @@ TEST(raw_lane, returns_every_byte_whichever_allocation_fails)
         mw_failing_alloc failing = mw_failing_alloc_at(nth);
         mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
 
-        if (mw_raw_lane_open(&lane, &failing.base) == MW_OK) {
+        if (mw_raw_lane_open(&lane, &failing.base, NULL) == MW_OK) {
             for (uint32_t i = 0; i < 2000; i++)
                 mw_raw_lane_remember(&lane, guard, 0x1000 + i * 16, i, (mw_path){i / 2}, 0);
             lost = lane.lost_blocks;
@@ -261,7 +261,7 @@ TEST(raw_lane, agrees_with_an_array_of_blocks_for_each_domain)
         mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
         domains_twin twin = {0};
 
-        CHECK_OK(mw_raw_lane_open(&lane, &failing.base));
+        CHECK_OK(mw_raw_lane_open(&lane, &failing.base, NULL));
         for (uint32_t i = 0; i < STEPS; i++) {
             step_in_domain(&lane, guard, &twin, &random);
             if (i % 200 == 0)
@@ -280,7 +280,7 @@ TEST(raw_lane, loses_blocks_of_more_domains_than_it_has_numbers_for)
     mw_guard guard = mw_guard_enter();
     mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
 
-    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system()));
+    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_system(), NULL));
     for (uint32_t domain = 1; domain <= MW_LANE_DOMAIN_MAXIMUM; domain++)
         CHECK_OK(mw_raw_lane_track(&lane, guard, domain, 64, 10, (mw_path){1}, 0));
     CHECK_EQ(mw_raw_lane_track(&lane, guard, UINT32_MAX, 64, 7, (mw_path){1}, 0), MW_LIMIT);
@@ -308,7 +308,7 @@ TEST(raw_lane, keeps_or_loses_a_tracked_block_whichever_allocation_fails)
         mw_raw_lane lane = {.lock = MW_SPINLOCK_FREE};
         uint64_t live_bytes = 0;
 
-        if (mw_raw_lane_open(&lane, &failing.base) == MW_OK) {
+        if (mw_raw_lane_open(&lane, &failing.base, NULL) == MW_OK) {
             for (uint32_t i = 0; i < 2000; i++) {
                 uint32_t domain = domain_ids[i % DOMAINS];
                 const mw_address_entry *entry;
@@ -376,7 +376,7 @@ TEST(raw_lane, loses_nothing_between_threads)
     hammer hammers[THREADS] = {0};
     uint64_t live_bytes = 0;
 
-    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_pages()));
+    CHECK_OK(mw_raw_lane_open(&lane, mw_alloc_pages(), NULL));
     for (uint32_t i = 0; i < THREADS; i++) {
         hammers[i] = (hammer){.lane = &lane, .number = i};
         CHECK_EQ(pthread_create(&threads[i], NULL, hammer_run, &hammers[i]), 0);

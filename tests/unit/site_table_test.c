@@ -232,6 +232,40 @@ TEST(site_table, carries_when_memory_is_refused)
     CHECK_EQ(failing.live_blocks, 0);
 }
 
+TEST(site_table, keeps_sizes_and_domains_apart_when_its_budget_is_used_up)
+{
+    const mw_path coarse = {77};
+    mw_site_table table;
+    mw_budget budget;
+    mw_site known, site, again;
+
+    mw_budget_init(&budget, mw_alloc_system());
+    CHECK_OK(mw_site_table_init(&table, mw_alloc_system()));
+    mw_site_table_limit(&table, &budget, coarse);
+    CHECK_OK(mw_site_table_intern(&table, (mw_path){1}, 0, 8, &known));
+    atomic_store(&budget.stage, MW_STAGE_CUT);
+    CHECK_OK(mw_site_table_intern(&table, (mw_path){2}, 0, 8, &site));
+    CHECK_EQ(mw_site_table_entry(&table, site)->path, 2);
+    atomic_store(&budget.stage, MW_STAGE_COARSE);
+    CHECK_OK(mw_site_table_intern(&table, (mw_path){1}, 0, 8, &site));
+    CHECK_EQ(site.index, known.index);
+    for (uint32_t path = 3; path < 100; path++) {
+        for (uint32_t size = 0; size <= 2 * MW_SITE_SIZE_FIXED; size += 64) {
+            CHECK_OK(
+                mw_site_table_intern(&table, (mw_path){path}, (uint16_t)(path % 2), size, &site));
+            CHECK_OK(mw_site_table_intern(&table, (mw_path){path + 2}, (uint16_t)(path % 2), size,
+                                          &again));
+            CHECK_EQ(site.index, again.index);
+            CHECK_EQ(mw_site_table_entry(&table, site)->path, coarse.index);
+            CHECK_EQ(mw_site_table_entry(&table, site)->domain, path % 2);
+            CHECK_EQ(mw_site_table_entry(&table, site)->size, mw_site_size_class(size));
+        }
+    }
+    CHECK_EQ(table.site_count, 2 + 2 * (MW_SITE_SIZE_FIXED / 64 + 2));
+    CHECK(mw_site_table_is_consistent(&table));
+    mw_site_table_done(&table);
+}
+
 TEST(site_table, refuses_more_sites_than_a_label_can_number)
 {
     mw_site_table table, original;
@@ -314,6 +348,7 @@ int main(void)
         CASE(site_table, counts_like_a_list_of_rows_and_blocks),
         CASE(site_table, counts_more_blocks_than_a_counter_can),
         CASE(site_table, carries_when_memory_is_refused),
+        CASE(site_table, keeps_sizes_and_domains_apart_when_its_budget_is_used_up),
         CASE(site_table, refuses_more_sites_than_a_label_can_number),
         CASE(site_table, returns_every_byte_whichever_allocation_fails),
         CASE(site_table, is_consistent_sees_what_is_wrong),

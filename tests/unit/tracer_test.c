@@ -591,6 +591,150 @@ TEST(tracer, takes_a_snapshot_of_one_address_in_several_domains)
     mw_guard_leave(guard);
 }
 
+/* ── within a bound ──────────────────────────────────────────────────────────────── */
+
+enum { CEILING = 6 << 20, ENDLESS = 3000000 };
+
+/* A program without end: distinct sources, distinct stacks (a recursion among them), and
+ * blocks that all stay.  Every address is new. */
+typedef struct endless {
+    uint64_t blocks, bytes;
+    uintptr_t small, large; /* where the next block goes */
+    mw_stage stage;
+} endless;
+
+static mw_status endless_instruction(mw_code_table *codes, uint32_t source,
+                                     mw_instruction *ret_instruction)
+{
+    mw_code_row row = {.first_line = (int32_t)source};
+    char name[32];
+    int length = snprintf(name, sizeof name, "template %u", source);
+    mw_code code;
+    mw_status status = mw_code_table_string(codes, "fake.py", 7, &row.file);
+
+    if (status == MW_OK)
+        status = mw_code_table_string(codes, name, (size_t)length, &row.function);
+    if (status == MW_OK)
+        status = mw_code_table_intern(codes, row, &code);
+    if (status == MW_OK)
+        status = mw_code_table_instruction(codes, code, 0, ret_instruction);
+    return status;
+}
+
+/* A stack of thirty frames: some of the latest source, some of a handful that recurse. */
+static mw_status endless_path(mw_code_table *codes, mw_path_trie *paths, mw_random *random,
+                              uint32_t source, mw_path *path)
+{
+    mw_instruction instruction = {MW_INSTRUCTION_THREAD | 1};
+    mw_status status = mw_path_trie_child(paths, (mw_path){0}, instruction, path);
+
+    for (uint32_t depth = 0; depth < 30 && status == MW_OK; depth++) {
+        uint32_t called = depth % 10 == 9 ? source : mw_random_below(random, 3);
+
+        status = endless_instruction(codes, called, &instruction);
+        if (status == MW_OK)
+            status = mw_path_trie_child(paths, *path, instruction, path);
+    }
+    return status;
+}
+
+static void endless_allocate(mw_tracer *tracer, endless *program, mw_random *random, uint32_t i)
+{
+    size_t size =
+        i % 8 == 0 ? 600 + mw_random_below(random, 5000) : 17 + mw_random_below(random, 16);
+    uintptr_t *next = size > MW_SITE_SIZE_FIXED ? &program->large : &program->small;
+    mw_guard guard = mw_guard_enter();
+    mw_site site;
+    mw_path path;
+    mw_status status = MW_OK;
+
+    if (size <= MW_SITE_SIZE_FIXED && *next % MW_PAGE_BYTES > MW_PAGE_BYTES - 2 * 32)
+        *next = *next / MW_PAGE_BYTES * MW_PAGE_BYTES + MW_PAGE_BYTES + MW_PAGE_HEADER_BYTES;
+    if (i % 16 == 15) {
+        mw_raw_lane_lock(&tracer->raw);
+        status = endless_path(&tracer->raw.codes, &tracer->raw.paths, random, i / 8, &path);
+        mw_raw_lane_remember(&tracer->raw, guard, *next, size,
+                             status == MW_OK ? path : (mw_path){0}, tracer->live_bytes);
+        mw_raw_lane_unlock(&tracer->raw);
+    } else {
+        status = endless_path(&tracer->codes, &tracer->paths, random, i / 8, &path);
+        if (status == MW_OK)
+            status = mw_site_table_intern(&tracer->sites, path, MW_DOMAIN_PYTHON, size, &site);
+        if (status == MW_OK)
+            mw_tracer_remember(tracer, guard, *next, size, site);
+        else
+            mw_tracer_lose(tracer, guard, size);
+    }
+    *next += size > MW_SITE_SIZE_FIXED ? 8192 : 32;
+    program->blocks++;
+    program->bytes += size;
+    mw_guard_leave(guard);
+}
+
+static void check_within_bound(mw_tracer *tracer, endless *program)
+{
+    mw_overhead overhead = mw_tracer_overhead(tracer);
+    mw_stage stage = mw_budget_stage(&tracer->budget);
+
+    CHECK(atomic_load(&tracer->budget.used_bytes) <= CEILING);
+    CHECK(overhead.blocks + overhead.sites + overhead.paths + overhead.codes + overhead.raw <=
+          CEILING);
+    CHECK(stage >= program->stage);
+    program->stage = stage;
+    /* Sums are exact: what is not recorded is counted as lost. */
+    CHECK_EQ(mw_tracer_live_bytes(tracer) + tracer->lost_bytes + tracer->raw.lost_bytes,
+             program->bytes);
+    if (stage < MW_STAGE_LOSING)
+        CHECK_EQ(lost_blocks(tracer), 0);
+}
+
+TEST(tracer, stays_within_its_bound_whatever_a_program_does)
+{
+    const mw_tracer_options options = {.frame_limit = 100, .max_overhead_bytes = CEILING};
+    mw_random random = mw_random_of(1);
+    endless program = {.small = 0x7f1200000030, .large = 0x555500000010};
+    mw_tracer tracer = new_tracer();
+    uint32_t seen_stages = 0;
+    mw_degradation degradation;
+    mw_snapshot *snapshot;
+    mw_guard guard;
+
+    CHECK_OK(mw_tracer_start_with(&tracer, mw_alloc_pages(), &options));
+    for (uint32_t i = 0; i < ENDLESS && lost_blocks(&tracer) < 2000; i++) {
+        endless_allocate(&tracer, &program, &random, i);
+        if (i % 64 == 0)
+            check_within_bound(&tracer, &program);
+        seen_stages |= 1u << program.stage;
+    }
+    check_within_bound(&tracer, &program);
+    CHECK_EQ(lost_blocks(&tracer), 2000);
+    CHECK_EQ(seen_stages, 31);
+    CHECK(mw_tracer_is_consistent(&tracer));
+    degradation = mw_tracer_degradation(&tracer);
+    CHECK_EQ(degradation.stage, MW_STAGE_LOSING);
+    CHECK_EQ(degradation.ceiling_bytes, CEILING);
+    CHECK(degradation.folded_frames > 0 && degradation.coarse_codes > 0);
+    CHECK(degradation.cut_blocks > 0 && degradation.cut_blocks < program.blocks);
+    CHECK(degradation.cut_bytes > 0 && degradation.cut_bytes < mw_tracer_live_bytes(&tracer));
+
+    guard = mw_guard_enter();
+    CHECK_OK(mw_tracer_snapshot(&tracer, guard, mw_alloc_system(), &snapshot));
+    mw_guard_leave(guard);
+    CHECK(mw_snapshot_is_consistent(snapshot));
+    CHECK_EQ(mw_snapshot_live_bytes(snapshot), mw_tracer_live_bytes(&tracer));
+    mw_snapshot_release(snapshot);
+
+    /* Cleared, it begins anew with the same bound; started again, without one. */
+    CHECK_OK(mw_tracer_clear(&tracer));
+    CHECK_EQ(mw_tracer_degradation(&tracer).stage, MW_STAGE_EXACT);
+    CHECK_EQ(tracer.budget.ceiling_bytes, CEILING);
+    mw_tracer_stop(&tracer);
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    CHECK_EQ(tracer.budget.ceiling_bytes, 0);
+    mw_tracer_done(&tracer);
+    CHECK_EQ(atomic_load(&tracer.budget.used_bytes), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +753,7 @@ int main(void)
         CASE(tracer, counts_a_restore_that_was_refused_as_a_loss),
         CASE(tracer, records_threads_without_the_gil_beside_the_main_lane),
         CASE(tracer, goes_on_in_a_child_that_was_forked_while_others_held_the_lock),
+        CASE(tracer, stays_within_its_bound_whatever_a_program_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
