@@ -81,6 +81,7 @@ def _report(run):
     current, peak = _memwhy.get_traced_memory()
     overhead = sum(_memwhy.get_overhead().values())
     lost = _memwhy.get_lost()
+    degraded = _memwhy.get_degraded()
     snapshot = _memwhy.take_snapshot()
     arguments = {
         "by": run.by,
@@ -89,6 +90,7 @@ def _report(run):
         "peak": peak,
         "overhead": overhead,
         "lost": lost,
+        "degraded": tuple(degraded[key] for key in ("stage", "cut_blocks", "cut_bytes")),
         "program": _program_places(run),
         "library": _library_places(),
         "directory": run.working_directory,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/budget.h"
 
+#include <string.h>
+
 enum { PAGE_BYTES = 4096 };
 
 /* Where a stage begins, in eighths of the ceiling. */
@@ -12,6 +14,24 @@ static const struct {
     {5, MW_STAGE_CUT},
     {6, MW_STAGE_COARSE},
 };
+
+static const char *const names[] = {
+    [MW_STAGE_EXACT] = "exact",   [MW_STAGE_FOLDED] = "folded", [MW_STAGE_CUT] = "cut",
+    [MW_STAGE_COARSE] = "coarse", [MW_STAGE_LOSING] = "losing",
+};
+
+const char *mw_stage_name(mw_stage stage)
+{
+    return names[stage];
+}
+
+mw_stage mw_stage_of_name(const char *name)
+{
+    for (int stage = MW_STAGE_EXACT; stage <= MW_STAGE_LOSING; stage++)
+        if (strcmp(names[stage], name) == 0)
+            return (mw_stage)stage;
+    return MW_STAGE_EXACT;
+}
 
 static void rise_to(mw_budget *budget, uint8_t stage)
 {

@@ -47,6 +47,11 @@ typedef struct mw_budget {
     _Atomic uint8_t stage; /* an mw_stage; only rises                                */
 } mw_budget;
 
+/* "exact", "folded", "cut", "coarse" or "losing". */
+const char *mw_stage_name(mw_stage stage);
+/* The stage of that name; MW_STAGE_EXACT for any other. */
+mw_stage mw_stage_of_name(const char *name);
+
 /* Nothing is counted yet. */
 void mw_budget_init(mw_budget *budget, mw_alloc *inner);
 /* Sets the ceiling (0: none) and goes back to the first stage; what is in use stays. */

@@ -23,6 +23,8 @@ typedef struct report_request {
     PyObject *directory;
     const char *by;
     unsigned long long current, peak, overhead, lost_blocks, lost_bytes;
+    const char *stage; /* of what was given up, see core/budget.h */
+    unsigned long long cut_blocks, cut_bytes;
     unsigned int top, width;
     int has_colour;
 } report_request;
@@ -64,17 +66,18 @@ static int text_list_init(text_list *list, PyObject *items)
 
 static int parse(report_request *request, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"snapshot", "by",     "top",     "current", "peak",
-                            "overhead", "lost",   "program", "library", "directory",
-                            "width",    "colour", NULL};
+    static char *names[] = {"snapshot", "by",     "top",      "current", "peak",
+                            "overhead", "lost",   "program",  "library", "directory",
+                            "width",    "colour", "degraded", NULL};
 
     request->width = 80;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$sIKKK(KK)O!O!UIp", names, &request->snapshot,
-                                     &request->by, &request->top, &request->current, &request->peak,
-                                     &request->overhead, &request->lost_blocks,
-                                     &request->lost_bytes, &PyList_Type, &request->program,
-                                     &PyList_Type, &request->library, &request->directory,
-                                     &request->width, &request->has_colour))
+    request->stage = mw_stage_name(MW_STAGE_EXACT);
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O|$sIKKK(KK)O!O!UIp(sKK)", names, &request->snapshot, &request->by,
+            &request->top, &request->current, &request->peak, &request->overhead,
+            &request->lost_blocks, &request->lost_bytes, &PyList_Type, &request->program,
+            &PyList_Type, &request->library, &request->directory, &request->width,
+            &request->has_colour, &request->stage, &request->cut_blocks, &request->cut_bytes))
         return -1;
     if (request->by != NULL && request->program != NULL && request->library != NULL &&
         request->directory != NULL)
@@ -144,6 +147,9 @@ static PyObject *write_request(const report_request *request, const mw_snapshot 
                           .overhead_bytes = request->overhead,
                           .lost_blocks = request->lost_blocks,
                           .lost_bytes = request->lost_bytes,
+                          .stage = mw_stage_of_name(request->stage),
+                          .cut_blocks = request->cut_blocks,
+                          .cut_bytes = request->cut_bytes,
                           .width = request->width < 60 ? 60 : request->width,
                           .has_colour = request->has_colour != 0};
 

@@ -206,6 +206,31 @@ static PyObject *get_lost(PyObject *module, PyObject *ignored)
     return Py_BuildValue("(KK)", blocks, bytes);
 }
 
+PyDoc_STRVAR(get_degraded_doc,
+             "get_degraded($module, /)\n"
+             "--\n\n"
+             "Get what memwhy gave up to stay within max_overhead.\n\n"
+             "Returns a dict.  'stage': 'exact' as a rule; 'folded' when recursion in new\n"
+             "call paths is folded; 'cut' when new call paths are not recorded, only\n"
+             "lines; 'coarse' when of new code only files are known, and of new sites only\n"
+             "sizes; 'losing' when blocks are not recorded, see get_lost().  'ceiling' and\n"
+             "'used': bytes, 0 for no ceiling.  'cut_blocks' and 'cut_bytes': what is alive\n"
+             "and has lost its callers.  'folded_frames': how often a frame was folded.\n"
+             "'coarse_codes': files known without functions and lines.");
+
+static PyObject *get_degraded(PyObject *module, PyObject *ignored)
+{
+    mw_degradation degradation = mw_tracer_degradation(&mw_the_tracer);
+
+    return Py_BuildValue("{s:s,s:n,s:n,s:K,s:K,s:K,s:K}", "stage", mw_stage_name(degradation.stage),
+                         "ceiling", (Py_ssize_t)degradation.ceiling_bytes, "used",
+                         (Py_ssize_t)degradation.used_bytes, "cut_blocks",
+                         (unsigned long long)degradation.cut_blocks, "cut_bytes",
+                         (unsigned long long)degradation.cut_bytes, "folded_frames",
+                         (unsigned long long)degradation.folded_frames, "coarse_codes",
+                         (unsigned long long)degradation.coarse_codes);
+}
+
 static const char not_tracing[] =
     "the tracemalloc module must be tracing memory allocations to take a snapshot";
 
@@ -410,6 +435,7 @@ PyMethodDef mw_tracing_methods[] = {
     {"get_tracemalloc_memory", get_tracemalloc_memory, METH_NOARGS, get_tracemalloc_memory_doc},
     {"get_overhead", get_overhead, METH_NOARGS, get_overhead_doc},
     {"get_lost", get_lost, METH_NOARGS, get_lost_doc},
+    {"get_degraded", get_degraded, METH_NOARGS, get_degraded_doc},
     {"take_snapshot", take_snapshot, METH_NOARGS, take_snapshot_doc},
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_raw_object_traceback, METH_O, get_raw_object_traceback_doc},

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "core/budget.h"
 #include "core/group.h"
 #include "render/blame.h"
 #include "render/places.h"
@@ -23,6 +24,9 @@ typedef struct mw_summary {
     uint64_t overhead_bytes; /* what memwhy itself holds                       */
     uint64_t lost_blocks;    /* not recorded, because memwhy found no memory   */
     uint64_t lost_bytes;
+    mw_stage stage;      /* what was given up to stay within the bound         */
+    uint64_t cut_blocks; /* of them are alive and have no callers, for that    */
+    uint64_t cut_bytes;
     uint32_t width; /* columns of text; at least 60                   */
     bool has_colour;
 } mw_summary;

@@ -134,6 +134,18 @@ static void write_totals(const json_writer *writer)
     }
 }
 
+/* Only if anything was given up. */
+static void write_degradation(const json_writer *writer)
+{
+    if (writer->summary->stage == MW_STAGE_EXACT)
+        return;
+    mw_sink_format(writer->sink, "  \"stage\": \"%s\",\n  ", mw_stage_name(writer->summary->stage));
+    write_number(writer, "cut_bytes", writer->summary->cut_bytes);
+    mw_sink_text(writer->sink, ",\n  ");
+    write_number(writer, "cut_blocks", writer->summary->cut_blocks);
+    mw_sink_text(writer->sink, ",\n");
+}
+
 /* ── rows ────────────────────────────────────────────────────────────────────────── */
 
 /* Most recent call last, as in the text. */
@@ -217,6 +229,7 @@ mw_status mw_summary_write_json(const mw_summary *summary, mw_alloc *alloc, mw_s
     mw_sink_text(sink, "{\n  \"format\": \"memwhy-summary\",\n  \"version\": 1,\n");
     write_verdict(&writer, alloc);
     write_totals(&writer);
+    write_degradation(&writer);
     mw_sink_format(sink, "  \"by\": \"%s\",\n", keys[summary->by]);
     status = write_rows(&writer, alloc);
     mw_sink_text(sink, "}\n");

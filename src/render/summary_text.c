@@ -272,14 +272,37 @@ static mw_status write_table(const text_writer *writer, mw_alloc *alloc)
     return MW_OK;
 }
 
+/* What the tracer gave up to stay within its bound. */
+static void write_degradation(const text_writer *writer)
+{
+    static const char *const given_up[] = {
+        [MW_STAGE_CUT] = "the callers of new call paths",
+        [MW_STAGE_COARSE] = "the callers of new call paths, and new functions",
+        [MW_STAGE_LOSING] = "the callers of new call paths, new functions, and at last blocks",
+    };
+    const mw_summary *summary = writer->summary;
+
+    if (summary->stage == MW_STAGE_FOLDED)
+        mw_sink_text(writer->sink,
+                     "To stay within its bound, memwhy folded the recursion of new call paths.\n");
+    if (summary->stage > MW_STAGE_FOLDED)
+        mw_sink_format(writer->sink,
+                       "To stay within its bound, memwhy did not record %s: %s in %s blocks "
+                       "have lost their callers.\n",
+                       given_up[summary->stage], mw_size_format(summary->cut_bytes).text,
+                       mw_count_format(summary->cut_blocks).text);
+}
+
 static void write_cost(const text_writer *writer)
 {
     const mw_summary *summary = writer->summary;
 
     if (summary->lost_blocks != 0)
-        mw_sink_format(writer->sink, "Missing above: %s in %s blocks, since memory ran out.\n",
-                       mw_size_format(summary->lost_bytes).text,
-                       mw_count_format(summary->lost_blocks).text);
+        mw_sink_format(
+            writer->sink, "Missing above: %s in %s blocks, since %s.\n",
+            mw_size_format(summary->lost_bytes).text, mw_count_format(summary->lost_blocks).text,
+            summary->stage == MW_STAGE_LOSING ? "memwhy's bound was reached" : "memory ran out");
+    write_degradation(writer);
     mw_sink_format(writer->sink, "memwhy itself took %s, %s of what the program had at its peak.\n",
                    mw_size_format(summary->overhead_bytes).text,
                    mw_share_format(summary->overhead_bytes, summary->peak_bytes).text);

@@ -126,6 +126,41 @@ TEST(summary, says_what_was_lost)
     mw_snapshot_release(snapshot);
 }
 
+static void check_says(mw_status (*write)(const mw_summary *, mw_alloc *, mw_sink *, mw_error *),
+                       mw_stage stage, const char *sentence)
+{
+    mw_snapshot *snapshot = shop_snapshot();
+    mw_summary summary = shop_summary(snapshot, MW_GROUP_LINE);
+    mw_buffer buffer;
+
+    summary.stage = stage;
+    summary.cut_blocks = 1200;
+    summary.cut_bytes = 20 << 20;
+    summary.lost_blocks = stage == MW_STAGE_LOSING;
+    mw_buffer_init(&buffer, mw_alloc_system());
+    CHECK_OK(write(&summary, mw_alloc_system(), &buffer.sink, NULL));
+    CHECK(strstr(buffer.bytes, sentence) != NULL);
+    mw_buffer_done(&buffer);
+    mw_snapshot_release(snapshot);
+}
+
+TEST(summary, says_what_was_given_up_to_stay_within_the_bound)
+{
+    check_says(mw_summary_write_text, MW_STAGE_FOLDED,
+               "To stay within its bound, memwhy folded the recursion of new call paths.\n");
+    check_says(mw_summary_write_text, MW_STAGE_CUT,
+               "To stay within its bound, memwhy did not record the callers of new call paths: "
+               "20.0 MiB in 1,200 blocks have lost their callers.\n");
+    check_says(mw_summary_write_text, MW_STAGE_COARSE,
+               "the callers of new call paths, and new functions: 20.0 MiB");
+    check_says(mw_summary_write_text, MW_STAGE_LOSING, "since memwhy's bound was reached.\n");
+    check_says(mw_summary_write_json, MW_STAGE_CUT,
+               "\"stage\": \"cut\",\n  \"cut_bytes\": 20971520,\n  \"cut_blocks\": 1200,\n");
+    for (int stage = MW_STAGE_EXACT; stage <= MW_STAGE_LOSING; stage++)
+        CHECK_EQ(mw_stage_of_name(mw_stage_name((mw_stage)stage)), stage);
+    CHECK_EQ(mw_stage_of_name("other"), MW_STAGE_EXACT);
+}
+
 TEST(summary, a_deep_recursion_is_shown_once)
 {
     call calls[51] = {{0}};
@@ -238,6 +273,7 @@ int main(void)
         CASE(summary, json_by_line_is_the_golden_one),
         CASE(summary, json_by_traceback_is_the_golden_one),
         CASE(summary, says_what_was_lost),
+        CASE(summary, says_what_was_given_up_to_stay_within_the_bound),
         CASE(summary, a_deep_recursion_is_shown_once),
         CASE(summary, shows_sizes_as_tracemalloc_does),
         CASE(summary, shows_paths_as_short_as_they_stay_findable),
