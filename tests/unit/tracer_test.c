@@ -735,6 +735,32 @@ TEST(tracer, stays_within_its_bound_whatever_a_program_does)
     CHECK_EQ(atomic_load(&tracer.budget.used_bytes), 0);
 }
 
+/* Within a bound nothing is refused for want of memory for paths: blocks alone are lost. */
+TEST(tracer, gives_back_what_it_held_within_a_bound_whichever_allocation_fails)
+{
+    const mw_tracer_options options = {.frame_limit = 1, .max_overhead_bytes = CEILING};
+    bool was_refused = true;
+
+    for (size_t nth = 0; was_refused; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+        mw_random random = mw_random_of(1);
+        endless program = {.small = 0x7f1200000030, .large = 0x555500000010};
+        mw_tracer tracer = new_tracer();
+
+        if (mw_tracer_start_with(&tracer, &failing.base, &options) == MW_OK) {
+            for (uint32_t i = 0; i < 600; i++)
+                endless_allocate(&tracer, &program, &random, i);
+            CHECK_EQ(mw_tracer_live_bytes(&tracer) + tracer.lost_bytes + tracer.raw.lost_bytes,
+                     program.bytes);
+            CHECK(mw_tracer_is_consistent(&tracer));
+        }
+        was_refused = failing.requests > failing.nth;
+        mw_tracer_done(&tracer);
+        CHECK_EQ(failing.live_blocks, 0);
+        CHECK_EQ(atomic_load(&tracer.budget.used_bytes), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -754,6 +780,7 @@ int main(void)
         CASE(tracer, records_threads_without_the_gil_beside_the_main_lane),
         CASE(tracer, goes_on_in_a_child_that_was_forked_while_others_held_the_lock),
         CASE(tracer, stays_within_its_bound_whatever_a_program_does),
+        CASE(tracer, gives_back_what_it_held_within_a_bound_whichever_allocation_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
