@@ -42,6 +42,7 @@ from memwhy._memwhy import (
     stop,
     take_snapshot,
 )
+from memwhy._start import start
 from memwhy._trace import trace
 
 __all__ = [
@@ -68,22 +69,6 @@ __all__ = [
     "take_snapshot",
     "trace",
 ]
-
-# The longest traceback that tracemalloc, and so a snapshot, knows.
-_WHOLE_TRACEBACK = 65535
-
-
-def start(nframe=None):
-    """Start tracing Python memory allocations.
-
-    nframe is the number of most recent frames that tracebacks in snapshots keep, from 1 to
-    65535; None, the default, keeps whole tracebacks.  It makes no difference to the cost of
-    tracing: call paths are always recorded whole.  Raises ValueError for other numbers and
-    MemoryError, leaving tracing off, when there is no memory.  Does nothing when tracing
-    has been started already.
-    """
-    _memwhy.start(_WHOLE_TRACEBACK if nframe is None else nframe)
-
 
 # Registered on import, so before whatever the program registers later: it runs after the
 # program's own exit handlers and before the interpreter takes its threads down.

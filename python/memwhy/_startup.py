@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What happens inside a program that `memwhy run` started.
+"""What happens before the first line of a program that is to be traced from its start.
 
-memwhy.pth imports this while `site` is read, if MEMWHY_RUN is set.  It starts tracing
-before the program's first line and arranges one report at the program's end.  Three
-things hold throughout: the program's standard output, exit status and children are its
-own; what goes wrong here is one sentence on stderr; and a forked child is silent.
+memwhy.pth imports this while `site` is read, in two cases.
+
+MEMWHY_RUN is set: `memwhy run` started the program.  Tracing starts, and one report is
+arranged at the program's end.  Three things hold throughout: the program's standard output,
+exit status and children are its own; what goes wrong here is one sentence on stderr; and a
+forked child is silent.
+
+Else MEMWHY is set: its owner wants the program, and what it starts, traced.  Tracing starts
+as it says, and that is all.  If it cannot be followed, one sentence on stderr says why, and
+the program runs untraced.
 """
 import atexit
 import os
@@ -202,7 +208,24 @@ def _begin(settings):
     _memwhy.start(run.nframe)
 
 
-# Children see a clean environment: they are programs of their own.
-_settings = os.environ.pop("MEMWHY_RUN", "probe")
-if _settings != "probe":
+def _begin_as_told(settings):
+    from memwhy import _start
+
+    try:
+        _start.start_as_told(settings)
+    except (ValueError, MemoryError) as error:
+        text = f"memwhy: not tracing, because of MEMWHY={settings}: {error}.\n"
+        try:
+            os.write(2, text.encode("utf-8", "surrogateescape"))
+        except OSError:
+            pass  # nobody is listening
+
+
+# Children see a clean environment: they are programs of their own.  Where both variables are
+# set, who called `memwhy run` has said how this program is to be traced; MEMWHY stays for
+# those that it starts.
+_settings = os.environ.pop("MEMWHY_RUN", None)
+if _settings is None:
+    _begin_as_told(os.environ.get("MEMWHY", ""))
+elif _settings != "probe":
     _begin(_settings)

@@ -24,18 +24,16 @@ static size_t normalized_length(const char *name, size_t length)
     return is_compiled ? length - 1 : length;
 }
 
-static bool file_matches(const mw_filter *filter, const mw_snapshot_tables *tables, mw_string file)
+bool mw_filter_names_file(const mw_filter *filter, const char *name, size_t length)
 {
-    const char *name = mw_string_pool_bytes(&tables->strings, file.index);
-    size_t length = mw_string_pool_length(&tables->strings, file.index);
-
     return mw_fnmatch(filter->pattern, filter->pattern_length, name,
                       normalized_length(name, length));
 }
 
-static bool line_matches(const mw_filter *filter, int32_t line)
+static bool file_matches(const mw_filter *filter, const mw_snapshot_tables *tables, mw_string file)
 {
-    return !filter->has_line || filter->line == line;
+    return mw_filter_names_file(filter, mw_string_pool_bytes(&tables->strings, file.index),
+                                mw_string_pool_length(&tables->strings, file.index));
 }
 
 /* Whether one of the frames that count is the one the filter names. */
@@ -48,14 +46,13 @@ static bool names_frame_of(const mw_filter *filter, const mw_snapshot_tables *ta
     for (; count != 0; count--, path = tables->paths[path.index].caller) {
         const mw_frame_row *frame = &tables->frames[tables->paths[path.index].frame.index];
 
-        if (line_matches(filter, frame->line) && file_matches(filter, tables, frame->file))
+        if (mw_filter_names_line(filter, frame->line) && file_matches(filter, tables, frame->file))
             return true;
     }
     return false;
 }
 
-/* tracemalloc's answer, once it is known whether the traceback has the frame named. */
-static bool conclude(const mw_filter *filter, bool names_frame, uint32_t domain)
+bool mw_filter_concludes(const mw_filter *filter, bool names_frame, uint32_t domain)
 {
     bool in_domain = domain == filter->domain;
 
@@ -73,7 +70,7 @@ bool mw_filter_matches(const mw_filter *filter, const mw_snapshot *snapshot, mw_
     bool names_frame = filter->kind == MW_FILTER_FILE &&
                        names_frame_of(filter, tables, &tables->tracebacks[traceback.index]);
 
-    return conclude(filter, names_frame, domain);
+    return mw_filter_concludes(filter, names_frame, domain);
 }
 
 /* ── filters, prepared for all sites ─────────────────────────────────────────────── */
@@ -94,7 +91,7 @@ static bool frame_matches(const prepared_filter *prepared, const mw_snapshot_tab
     const mw_frame_row *frame = &tables->frames[tables->paths[path.index].frame.index];
     uint8_t *file_verdict = &prepared->verdicts[frame->file.index];
 
-    if (!line_matches(prepared->filter, frame->line))
+    if (!mw_filter_names_line(prepared->filter, frame->line))
         return false;
     if (*file_verdict == NOT_ASKED)
         *file_verdict = file_matches(prepared->filter, tables, frame->file) ? MATCH : NO_MATCH;
@@ -155,27 +152,19 @@ static bool prepared_matches(const prepared_filter *prepared, const mw_snapshot_
         names_frame = prepared->distances[traceback->path.index] < traceback->frame_count;
     else if (prepared->verdicts != NULL)
         names_frame = frame_matches(prepared, tables, traceback->path);
-    return conclude(prepared->filter, names_frame, site->domain);
+    return mw_filter_concludes(prepared->filter, names_frame, site->domain);
 }
 
-/* One inclusive filter must match, if there are any, and all exclusive ones. */
 static bool site_stays(const prepared_filter *filters, size_t count,
                        const mw_snapshot_tables *tables, const mw_site_key *site)
 {
-    bool has_inclusive = false, is_included = false;
+    mw_filter_poll poll = {0};
 
-    for (size_t i = 0; i < count; i++) {
-        bool is_inclusive = filters[i].filter->inclusive;
-
-        has_inclusive = has_inclusive || is_inclusive;
-        if (is_inclusive && is_included)
-            continue;
-        if (prepared_matches(&filters[i], tables, site))
-            is_included = is_included || is_inclusive;
-        else if (!is_inclusive)
-            return false;
-    }
-    return is_included || !has_inclusive;
+    for (size_t i = 0; i < count && !poll.is_refused; i++)
+        if (mw_filter_poll_asks(&poll, filters[i].filter))
+            mw_filter_poll_count(&poll, filters[i].filter,
+                                 prepared_matches(&filters[i], tables, site));
+    return mw_filter_poll_admits(&poll);
 }
 
 /* ── the snapshots that are left ─────────────────────────────────────────────────── */

@@ -35,6 +35,51 @@ typedef struct mw_filter {
 bool mw_filter_matches(const mw_filter *filter, const mw_snapshot *snapshot, mw_traceback traceback,
                        uint32_t domain);
 
+/* ── the parts of that answer, for whoever has frames elsewhere than in a snapshot ── */
+
+/* Whether a frame's file is one that a filter of kind MW_FILTER_FILE names. */
+bool mw_filter_names_file(const mw_filter *filter, const char *name, size_t length);
+
+static inline bool mw_filter_names_line(const mw_filter *filter, int32_t line)
+{
+    return !filter->has_line || filter->line == line;
+}
+
+/* The answer, once it is known whether one of the frames that count is the one named; for a
+ * filter of kind MW_FILTER_DOMAIN that makes no difference. */
+bool mw_filter_concludes(const mw_filter *filter, bool names_frame, uint32_t domain);
+
+/* Several filters asked about one block: it stays if one of the inclusive filters matches,
+ * or there are none, and every exclusive one does. */
+typedef struct mw_filter_poll {
+    bool has_inclusive;
+    bool is_included;
+    bool is_refused;
+} mw_filter_poll;
+
+/* Whether the answer of [filter] can still make a difference. */
+static inline bool mw_filter_poll_asks(const mw_filter_poll *poll, const mw_filter *filter)
+{
+    return !filter->inclusive || !poll->is_included;
+}
+
+static inline void mw_filter_poll_count(mw_filter_poll *poll, const mw_filter *filter, bool matches)
+{
+    if (filter->inclusive) {
+        poll->has_inclusive = true;
+        poll->is_included = poll->is_included || matches;
+    } else {
+        poll->is_refused = poll->is_refused || !matches;
+    }
+}
+
+static inline bool mw_filter_poll_admits(const mw_filter_poll *poll)
+{
+    return !poll->is_refused && (poll->is_included || !poll->has_inclusive);
+}
+
+/* ── snapshots ───────────────────────────────────────────────────────────────────── */
+
 /* The blocks that [filters] leave, in their order, as a snapshot that shares the tables of
  * [snapshot] (and so keeps them alive): sites keep their numbers, and those without blocks
  * have 0 live blocks.  With no filters: everything. */

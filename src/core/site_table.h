@@ -30,7 +30,8 @@
 enum {
     MW_SITE_SIZE_FIXED = 512, /* pymalloc's SMALL_REQUEST_THRESHOLD                 */
     MW_SITE_SIZE_VARIABLE = 0xffff,
-    MW_SITE_MAXIMUM = 0x3fffffff, /* two bits of a block's four bytes stay free for flags */
+    MW_SITE_MAXIMUM = 0x3fffffff,  /* two bits of a block's four bytes stay free for flags */
+    MW_SITE_UNWANTED = 0x40000000, /* no site: of large blocks that are not to be recorded */
 };
 
 typedef struct mw_site_entry {
@@ -107,6 +108,15 @@ static inline bool mw_site_is_variable(const mw_site_table *table, mw_site site)
 static inline mw_site_bytes *mw_site_table_bytes(const mw_site_table *table, mw_site site)
 {
     return &table->places[site.index + 1].bytes;
+}
+
+/* What a block of [size_bytes] adds to the bytes of [site]. */
+static inline size_t mw_site_table_counted_bytes(const mw_site_table *table, mw_site site,
+                                                 size_t size_bytes)
+{
+    uint16_t size = mw_site_table_entry(table, site)->size;
+
+    return size == MW_SITE_SIZE_VARIABLE ? size_bytes : size;
 }
 
 /* For walking over all sites: `for (s = first; s.index < count; s = next(s))`. */

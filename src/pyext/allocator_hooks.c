@@ -44,8 +44,9 @@ static void remember_main(mw_tracer *tracer, mw_guard guard, const PyThreadState
 {
     mw_site site = mw_current_site(tracer, thread, size);
 
-    if (__builtin_expect(site.index == 0, 0)) {
-        mw_tracer_lose(tracer, guard, size);
+    /* One comparison for 0 and for MW_SITE_UNWANTED. */
+    if (__builtin_expect(site.index - 1 >= MW_SITE_MAXIMUM, 0)) {
+        mw_tracer_pass_over(tracer, guard, (uintptr_t)block, size, site);
         return;
     }
     mw_tracer_remember(tracer, guard, (uintptr_t)block, size, site);
@@ -78,7 +79,8 @@ static void remember_raw(mw_tracer *tracer, mw_guard guard, void *block, size_t 
     /* Who holds the GIL has the better tables, and uses them before taking the lock. */
     if (is_main && mw_stack_walk(tracer, thread, &path) != MW_OK)
         path = (mw_path){0};
-    path.index |= is_main ? MW_PATH_OF_MAIN : 0;
+    if (is_main)
+        path = mw_tracer_path_in_raw(tracer, path, MW_DOMAIN_PYTHON);
     if (thread != NULL && !is_main)
         tracer->has_strangers = true;
     if (thread == NULL)

@@ -47,13 +47,13 @@ static bool is_quiet(void)
 }
 
 /* The stack of a caller who holds the main interpreter's GIL. */
-static mw_path main_path(mw_tracer *tracer, const PyThreadState *thread)
+static mw_path main_path(mw_tracer *tracer, const PyThreadState *thread, unsigned int domain)
 {
     mw_path path;
 
     if (mw_stack_walk(tracer, thread, &path) != MW_OK)
         path = (mw_path){0};
-    return (mw_path){path.index | MW_PATH_OF_MAIN};
+    return mw_tracer_path_in_raw(tracer, path, domain);
 }
 
 /* Under the lane's lock: the stack of any other caller. */
@@ -94,7 +94,7 @@ static mw_status record(mw_tracer *tracer, mw_guard guard, unsigned int domain, 
     mw_status status = MW_OK;
 
     if (is_main)
-        path = main_path(tracer, thread);
+        path = main_path(tracer, thread, domain);
     if (is_main && domain == MW_DOMAIN_PYTHON && address != 0)
         status = leave_main_lane(tracer, guard, address);
     if (status != MW_OK)

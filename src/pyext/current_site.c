@@ -22,7 +22,7 @@ mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_fram
     if (frame != NULL)
         status = mw_stack_walk_step(tracer, caller, frame, &path);
     if (status == MW_OK)
-        status = mw_site_table_intern(&tracer->sites, path, MW_DOMAIN_PYTHON, size_bytes, &site);
+        status = mw_tracer_site(tracer, path, MW_DOMAIN_PYTHON, size_bytes, &site);
     if (status != MW_OK)
         return (mw_site){0};
     if (may_be_cached(frame))

@@ -22,11 +22,12 @@ static inline bool mw_current_owns_main_lane(const PyThreadState *thread)
            (!PY_INTERPRETERS_MAY_HAVE_OWN_GIL || thread->interp == mw_main_interpreter);
 }
 
-/* What the cache does not know; site 0 when out of memory.  Out of line. */
+/* What the cache does not know; site 0 when out of memory, and MW_SITE_UNWANTED, which is
+ * cached like any other, where a start-time filter says no.  Out of line. */
 mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_frame *frame,
                              size_t size_bytes, uint64_t key);
 
-/* The site, or 0 when out of memory. */
+/* The site; 0 when out of memory, MW_SITE_UNWANTED where nothing is to be recorded. */
 static inline mw_site mw_current_site(mw_tracer *tracer, const PyThreadState *thread,
                                       size_t size_bytes)
 {

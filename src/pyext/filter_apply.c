@@ -6,16 +6,14 @@
  */
 #include "core/filter.h"
 #include "core/snapshot_tables.h"
+#include "pyext/filter_read.h"
 #include "pyext/raise.h"
 #include "pyext/types.h"
-#include "pyext/utf8.h"
 
 typedef struct applied_filter {
-    PyObject *object;  /* borrowed from the list                            */
-    bool is_native;    /* whether `native` says all that the object would   */
-    mw_filter native;  /* of other objects `inclusive` counts alone         */
-    PyObject *pattern; /* owned; whose UTF-8 the native filter borrows      */
-    mw_utf8 utf8;
+    PyObject *object;    /* borrowed from the list                            */
+    bool is_native;      /* whether what was read says all the object would   */
+    mw_read_filter read; /* of other objects `inclusive` counts alone         */
 } applied_filter;
 
 typedef struct mw_application {
@@ -29,85 +27,14 @@ typedef struct mw_application {
 
 /* ── reading filters ─────────────────────────────────────────────────────────────── */
 
-/* An attribute that is None or a plain int.  Returns 1, 0 when it is something else, or
- * -1 with an exception. */
-static int read_number(PyObject *object, PyObject *name, bool *ret_has, int64_t *ret_value)
-{
-    PyObject *value = PyObject_GetAttr(object, name);
-    int overflow = 0;
-
-    if (value == NULL)
-        return -1;
-    *ret_has = value != Py_None;
-    int fits = value == Py_None || PyLong_Check(value);
-    if (fits && *ret_has) {
-        *ret_value = PyLong_AsLongLongAndOverflow(value, &overflow);
-        fits = !overflow;
-    }
-    Py_DECREF(value);
-    return fits;
-}
-
-static int read_flag(PyObject *object, PyObject *name, bool *ret_value)
-{
-    PyObject *value = PyObject_GetAttr(object, name);
-    int truth = value != NULL ? PyObject_IsTrue(value) : -1;
-
-    Py_XDECREF(value);
-    *ret_value = truth > 0;
-    return truth < 0 ? -1 : 1;
-}
-
-static int read_pattern(mw_application *application, applied_filter *applied)
-{
-    applied->pattern =
-        PyObject_GetAttr(applied->object, application->state->names.filename_pattern);
-    if (applied->pattern == NULL)
-        return -1;
-    if (!PyUnicode_Check(applied->pattern))
-        return 0;
-    if (mw_utf8_init(&applied->utf8, applied->pattern) < 0)
-        return -1;
-    applied->native.pattern = applied->utf8.bytes;
-    applied->native.pattern_length = applied->utf8.length;
-    return 1;
-}
-
-/* 1 when `native` says it all, 0 when only the object can tell, -1 with an exception. */
-static int read_native(mw_application *application, applied_filter *applied)
-{
-    mw_module_state *state = application->state;
-    mw_filter *native = &applied->native;
-    int result;
-
-    if (Py_TYPE(applied->object) == state->domain_filter_type) {
-        native->kind = MW_FILTER_DOMAIN;
-        result = read_number(applied->object, state->names.filter_domain, &native->has_domain,
-                             &native->domain);
-        return result > 0 ? native->has_domain : result;
-    }
-    if (Py_TYPE(applied->object) != state->filter_type)
-        return 0;
-    native->kind = MW_FILTER_FILE;
-    result = read_number(applied->object, state->names.lineno, &native->has_line, &native->line);
-    if (result > 0)
-        result =
-            read_number(applied->object, state->names.domain, &native->has_domain, &native->domain);
-    if (result > 0)
-        result = read_flag(applied->object, state->names.all_frames, &native->all_frames);
-    return result > 0 ? read_pattern(application, applied) : result;
-}
-
 static int read_filters(mw_application *application)
 {
     application->all_native = true;
     for (size_t i = 0; i < application->count; i++) {
         applied_filter *applied = &application->filters[i];
+
         applied->object = PyList_GET_ITEM(application->list, (Py_ssize_t)i);
-        if (read_flag(applied->object, application->state->names.inclusive,
-                      &applied->native.inclusive) < 0)
-            return -1;
-        int native = read_native(application, applied);
+        int native = mw_filter_read(application->state, applied->object, &applied->read);
         if (native < 0)
             return -1;
         applied->is_native = native;
@@ -125,7 +52,7 @@ static int filter_answer(mw_application *application, const applied_filter *appl
     if (applied->is_native) {
         const mw_snapshot *snapshot = mw_faces_snapshot(application->faces);
         mw_site_row row = mw_snapshot_site(snapshot, site);
-        return mw_filter_matches(&applied->native, snapshot, row.traceback, row.domain);
+        return mw_filter_matches(&applied->read.native, snapshot, row.traceback, row.domain);
     }
     PyObject *answer =
         PyObject_CallMethodOneArg(applied->object, application->state->names.match, raw);
@@ -140,7 +67,7 @@ static int keep_raw(mw_application *application, mw_site site, PyObject *raw)
     bool has_inclusive = false, included = false;
 
     for (size_t i = 0; i < application->count && !included; i++) {
-        if (!application->filters[i].native.inclusive)
+        if (!application->filters[i].read.native.inclusive)
             continue;
         int matches = filter_answer(application, &application->filters[i], site, raw);
         if (matches < 0)
@@ -151,7 +78,7 @@ static int keep_raw(mw_application *application, mw_site site, PyObject *raw)
     if (has_inclusive && !included)
         return 0;
     for (size_t i = 0; i < application->count; i++) {
-        if (application->filters[i].native.inclusive)
+        if (application->filters[i].read.native.inclusive)
             continue;
         int matches = filter_answer(application, &application->filters[i], site, raw);
         if (matches <= 0)
@@ -229,7 +156,7 @@ static int select_natively(mw_application *application, mw_snapshot **ret_snapsh
 
     if (filters != NULL) {
         for (size_t i = 0; i < application->count; i++)
-            filters[i] = application->filters[i].native;
+            filters[i] = application->filters[i].read.native;
         status = mw_snapshot_filter(mw_faces_snapshot(application->faces), filters,
                                     application->count, ret_snapshot);
     }
@@ -245,8 +172,7 @@ static int select_natively(mw_application *application, mw_snapshot **ret_snapsh
 static void application_done(mw_application *application)
 {
     for (size_t i = 0; application->filters != NULL && i < application->count; i++) {
-        mw_utf8_done(&application->filters[i].utf8);
-        Py_XDECREF(application->filters[i].pattern);
+        mw_read_filter_done(&application->filters[i].read);
     }
     mw_alloc_release(mw_alloc_system(), application->filters,
                      application->count * sizeof *application->filters);

@@ -12,12 +12,30 @@
 #include "pyext/raise.h"
 #include "pyext/reuse_hooks.h"
 #include "pyext/stack_walk.h"
+#include "pyext/start_options.h"
 #include "pyext/text.h"
 #include "pyext/thread_names.h"
 #include "pyext/types.h"
 #include "tracer/tracer.h"
 
 /* ── start and stop ──────────────────────────────────────────────────────────────── */
+
+/* Does nothing when tracing has been started already. */
+static PyObject *begin(PyObject *module, const mw_tracer_options *options)
+{
+    /* Done at import, as a rule; it runs Python, so another thread may start meanwhile. */
+    if (!mw_the_tracer.is_active && mw_frame_marks_prove() < 0)
+        return NULL;
+    if (mw_the_tracer.is_active)
+        Py_RETURN_NONE;
+    if (mw_tracer_start_with(&mw_the_tracer, mw_alloc_pages(), options) != MW_OK)
+        return PyErr_NoMemory();
+    mw_stack_walk_begin();
+    mw_allocator_hooks_install();
+    mw_reuse_hooks_install();
+    mw_capi_domains_install(module);
+    Py_RETURN_NONE;
+}
 
 PyDoc_STRVAR(start_doc, "start($module, nframe=1, /)\n"
                         "--\n\n"
@@ -28,32 +46,37 @@ PyDoc_STRVAR(start_doc, "start($module, nframe=1, /)\n"
 
 static PyObject *start(PyObject *module, PyObject *arguments)
 {
+    mw_tracer_options options = {.frame_limit = 1};
     PyObject *number = NULL;
-    int frame_limit = 1;
-    mw_status status;
 
     if (!PyArg_UnpackTuple(arguments, "start", 0, 1, &number))
         return NULL;
     if (number != NULL)
-        frame_limit = py_long_as_int(number);
-    if (frame_limit == -1 && PyErr_Occurred())
-        return NULL;
-    if (frame_limit < 1 || frame_limit > MW_FRAME_LIMIT_MAXIMUM)
-        return PyErr_Format(PyExc_ValueError, "the number of frames must be in range [1; %d]",
-                            MW_FRAME_LIMIT_MAXIMUM);
-    /* Done at import, as a rule; it runs Python, so another thread may start meanwhile. */
-    if (!mw_the_tracer.is_active && mw_frame_marks_prove() < 0)
-        return NULL;
-    if (mw_the_tracer.is_active)
-        Py_RETURN_NONE;
-    status = mw_tracer_start(&mw_the_tracer, mw_alloc_pages(), (uint32_t)frame_limit);
-    if (status != MW_OK)
-        return PyErr_NoMemory();
-    mw_stack_walk_begin();
-    mw_allocator_hooks_install();
-    mw_reuse_hooks_install();
-    mw_capi_domains_install(module);
-    Py_RETURN_NONE;
+        options.frame_limit = mw_start_options_frame_limit(number);
+    return options.frame_limit != 0 ? begin(module, &options) : NULL;
+}
+
+PyDoc_STRVAR(start_with_doc,
+             "_start($module, nframe, filters, sample_bytes, max_overhead_bytes, /)\n"
+             "--\n\n"
+             "memwhy.start(), with sizes as ints and 0 for none.");
+
+static PyObject *start_with(PyObject *module, PyObject *arguments)
+{
+    mw_start_options options;
+    PyObject *result = NULL;
+
+    if (mw_start_options_init(&options, PyModule_GetState(module), arguments) == 0) {
+        if (options.sample_bytes != 0)
+            PyErr_SetString(PyExc_ValueError, "this build of memwhy records every block: it "
+                                              "cannot take samples");
+        else if (options.max_overhead_bytes != 0)
+            PyErr_SetString(PyExc_ValueError, "this build of memwhy cannot bound its own memory");
+        else
+            result = begin(module, &options.tracer);
+    }
+    mw_start_options_done(&options);
+    return result;
 }
 
 PyDoc_STRVAR(stop_doc, "stop($module, /)\n"
@@ -426,6 +449,7 @@ static PyObject *retire(PyObject *module, PyObject *ignored)
 
 PyMethodDef mw_tracing_methods[] = {
     {"start", start, METH_VARARGS, start_doc},
+    {"_start", start_with, METH_VARARGS, start_with_doc},
     {"stop", stop, METH_NOARGS, stop_doc},
     {"is_tracing", is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", clear_traces, METH_NOARGS, clear_traces_doc},

@@ -59,10 +59,19 @@ mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc, const mw_budget *
     return status;
 }
 
+void mw_raw_lane_filter(mw_raw_lane *lane, mw_start_filters filters_take)
+{
+    mw_raw_lane_lock(lane);
+    mw_start_filters_done(&lane->filters);
+    lane->filters = filters_take;
+    mw_raw_lane_unlock(lane);
+}
+
 void mw_raw_lane_close(mw_raw_lane *lane)
 {
     mw_raw_lane_lock(lane);
     lane->is_active = false;
+    mw_start_filters_forget(&lane->filters);
     lane->live_bytes = 0;
     lane->peak_bytes = 0;
     lane->lost_blocks = 0;
@@ -130,7 +139,8 @@ size_t mw_raw_lane_memory_bytes(const mw_raw_lane *lane)
         domain_bytes += mw_address_map_memory_bytes(&lane->domains[index].blocks);
     return domain_bytes + mw_code_table_memory_bytes(&lane->codes) +
            mw_path_trie_memory_bytes(&lane->paths) + mw_site_table_memory_bytes(&lane->sites) +
-           mw_address_map_memory_bytes(&lane->blocks);
+           mw_address_map_memory_bytes(&lane->blocks) +
+           mw_start_filters_memory_bytes(&lane->filters);
 }
 
 /* ── blocks ──────────────────────────────────────────────────────────────────────── */
@@ -155,15 +165,31 @@ static void take(mw_raw_lane *lane, mw_address_map *blocks, mw_address_entry *en
     mw_address_map_remove(blocks, entry);
 }
 
-/* Puts a block, known or not, into the map of the domain [number]. */
+static bool is_wanted(mw_raw_lane *lane, uint32_t number, mw_path path)
+{
+    uint32_t domain = number == 0 ? MW_DOMAIN_PYTHON : lane->domains[number - 1].id;
+
+    if ((path.index & MW_PATH_OF_MAIN) != 0)
+        return path.index != MW_PATH_UNWANTED;
+    return mw_start_filters_admit(&lane->filters, &lane->codes, &lane->paths, path, domain);
+}
+
+/* Puts a block, known or not, into the map of the domain [number]; unless it is not wanted,
+ * and then one that was there before is no more. */
 static mw_status put(mw_raw_lane *lane, mw_address_map *blocks, uint32_t number, uintptr_t address,
                      size_t size_bytes, mw_path path, uint64_t main_live_bytes)
 {
     mw_address_entry *entry;
     mw_site site;
-    mw_status status =
-        mw_site_table_intern(&lane->sites, path, (uint16_t)number, size_bytes, &site);
+    mw_status status;
 
+    if (!is_wanted(lane, number, path)) {
+        entry = mw_address_map_find(blocks, address);
+        if (entry != NULL)
+            take(lane, blocks, entry);
+        return MW_OK;
+    }
+    status = mw_site_table_intern(&lane->sites, path, (uint16_t)number, size_bytes, &site);
     if (status != MW_OK)
         return status;
     entry = mw_address_map_put(blocks, address);

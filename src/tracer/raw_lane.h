@@ -20,9 +20,12 @@
 #include "core/path_trie.h"
 #include "core/site_table.h"
 #include "tracer/guard.h"
+#include "tracer/start_filters.h"
 
 /* A path of the main tables rather than of the lane's. */
 #define MW_PATH_OF_MAIN UINT32_C(0x80000000)
+/* One of the main tables whose blocks a start-time filter does not admit. */
+#define MW_PATH_UNWANTED UINT32_MAX
 
 /* More domains than these are lost.  NumPy uses one, most programs none. */
 enum { MW_LANE_DOMAIN_MAXIMUM = 1024 };
@@ -45,6 +48,7 @@ typedef struct mw_raw_lane {
     mw_lane_domain *domains; /* owned; the others, by number - 1                     */
     uint32_t domain_count;   /* at most MW_LANE_DOMAIN_MAXIMUM                       */
     uint32_t domain_capacity;
+    mw_start_filters filters;    /* asked about paths of the lane's own tables              */
     _Atomic uint64_t live_bytes; /* written under the lock, read without it        */
     uint64_t peak_bytes;         /* of both lanes together, as seen from this one        */
     uint64_t lost_blocks;        /* not recorded, for want of memory                     */
@@ -54,7 +58,10 @@ typedef struct mw_raw_lane {
 /* [budget] may be NULL; else it is where [alloc] counts. */
 mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc, const mw_budget *budget)
     MW_MUST_CHECK;
-/* Stops recording and forgets everything; safe while other threads are in the hooks. */
+/* Hands in filters in place of those that are there; a zeroed struct takes them away. */
+void mw_raw_lane_filter(mw_raw_lane *lane, mw_start_filters filters_take);
+/* Stops recording and forgets everything but the filters; safe while other threads are in
+ * the hooks. */
 void mw_raw_lane_close(mw_raw_lane *lane);
 /* Under the lock. */
 bool mw_raw_lane_is_consistent(const mw_raw_lane *lane);
@@ -73,7 +80,9 @@ static inline void mw_raw_lane_unlock(mw_raw_lane *lane)
 /* The following want the lock held. */
 
 /* Records a block; one that is recorded already is replaced.  [main_live_bytes] is what
- * the main tables hold, for the common peak. */
+ * the main tables hold, for the common peak.  Whether the filters admit a path of the main
+ * tables is for the caller to ask, who hands in MW_PATH_UNWANTED where they do not; of the
+ * lane's own it is asked here. */
 void mw_raw_lane_remember(mw_raw_lane *lane, mw_guard guard, uintptr_t address, size_t size_bytes,
                           mw_path path, uint64_t main_live_bytes);
 /* Forgets a block; returns false if it is not known.  [ret_entry] may be NULL. */

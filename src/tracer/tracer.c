@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tracer/tracer.h"
 
+#include <assert.h>
 #include <string.h>
 
 __thread bool mw_guard_is_inside __attribute__((tls_model("initial-exec"))) = false;
@@ -80,12 +81,74 @@ static void forget_everything(mw_tracer *tracer)
     mw_site_table_done(&tracer->sites);
     mw_path_trie_done(&tracer->paths);
     mw_code_table_done(&tracer->codes);
+    mw_start_filters_forget(&tracer->filters);
+    tracer->unwanted_sites = 0;
     tracer->threads = (mw_threads){0};
     tracer->live_bytes = 0;
     tracer->peak_bytes = 0;
     tracer->newest_address = 0;
     tracer->lost_blocks = 0;
     tracer->lost_bytes = 0;
+}
+
+/* The sites of unwanted blocks: that of size n is number n + 1.  What tells them apart stands
+ * in place of a domain that nothing has, and their own size is 0. */
+static mw_status make_unwanted_sites(mw_tracer *tracer)
+{
+    enum { DOMAIN_OF_SIZE_0 = 0xfc00 };
+    mw_status status = MW_OK;
+
+    for (uint32_t size = 0; size <= MW_SITE_SIZE_FIXED && status == MW_OK; size++) {
+        mw_site site;
+
+        status = mw_site_table_intern(&tracer->sites, (mw_path){0},
+                                      (uint16_t)(DOMAIN_OF_SIZE_0 + size), 0, &site);
+        assert(status != MW_OK || site.index == size + 1);
+    }
+    tracer->unwanted_sites = MW_SITE_SIZE_FIXED + 1;
+    return status;
+}
+
+static void take_filters_away(mw_tracer *tracer)
+{
+    mw_start_filters_done(&tracer->filters);
+    mw_raw_lane_filter(&tracer->raw, (mw_start_filters){0});
+}
+
+/* Gives each lane a copy. */
+static mw_status put_filters(mw_tracer *tracer, mw_alloc *alloc, const mw_tracer_options *options)
+{
+    mw_start_filters of_raw;
+    mw_status status;
+
+    status = mw_start_filters_init(&tracer->filters, alloc, options->filters, options->filter_count,
+                                   options->frame_limit);
+    if (status != MW_OK)
+        return status;
+    status = mw_start_filters_init(&of_raw, alloc, options->filters, options->filter_count,
+                                   options->frame_limit);
+    if (status == MW_OK)
+        mw_raw_lane_filter(&tracer->raw, of_raw);
+    else
+        mw_start_filters_done(&tracer->filters);
+    return status;
+}
+
+/* With the filters that are there, and the budget as it has been opened. */
+static mw_status begin(mw_tracer *tracer, mw_alloc *alloc)
+{
+    mw_status status = make_tables(tracer, alloc);
+
+    if (status == MW_OK)
+        status = limit_tables(tracer);
+    if (status == MW_OK && tracer->filters.count != 0)
+        status = make_unwanted_sites(tracer);
+    tracer->is_active = status == MW_OK;
+    if (status != MW_OK) {
+        forget_everything(tracer);
+        take_filters_away(tracer);
+    }
+    return status;
 }
 
 mw_status mw_tracer_start_with(mw_tracer *tracer, mw_alloc *alloc, const mw_tracer_options *options)
@@ -96,16 +159,12 @@ mw_status mw_tracer_start_with(mw_tracer *tracer, mw_alloc *alloc, const mw_trac
         mw_budget_init(&tracer->budget, alloc);
     tracer->alloc = alloc;
     mw_budget_open(&tracer->budget, options->max_overhead_bytes);
-    status = make_tables(tracer, alloc);
+    status = put_filters(tracer, &tracer->budget.counted, options);
     if (status == MW_OK)
-        status = limit_tables(tracer);
-    if (status != MW_OK) {
-        forget_everything(tracer);
-        return status;
-    }
-    tracer->frame_limit = options->frame_limit;
-    tracer->is_active = true;
-    return MW_OK;
+        status = begin(tracer, alloc);
+    if (status == MW_OK)
+        tracer->frame_limit = options->frame_limit;
+    return status;
 }
 
 mw_status mw_tracer_start(mw_tracer *tracer, mw_alloc *alloc, uint32_t frame_limit)
@@ -117,17 +176,15 @@ void mw_tracer_stop(mw_tracer *tracer)
 {
     tracer->is_active = false;
     forget_everything(tracer);
+    take_filters_away(tracer);
 }
 
 mw_status mw_tracer_clear(mw_tracer *tracer)
 {
-    mw_tracer_options options = {
-        .frame_limit = tracer->frame_limit,
-        .max_overhead_bytes = tracer->budget.ceiling_bytes,
-    };
-
-    mw_tracer_stop(tracer);
-    return mw_tracer_start_with(tracer, tracer->alloc, &options);
+    tracer->is_active = false;
+    forget_everything(tracer);
+    mw_budget_open(&tracer->budget, tracer->budget.ceiling_bytes);
+    return begin(tracer, tracer->alloc);
 }
 
 void mw_tracer_done(mw_tracer *tracer)
@@ -212,7 +269,8 @@ mw_overhead mw_tracer_overhead(mw_tracer *tracer)
     if (!tracer->is_active)
         return overhead;
     overhead.blocks = mw_block_store_memory_bytes(&tracer->blocks);
-    overhead.sites = mw_site_table_memory_bytes(&tracer->sites) + MW_SITE_CACHE_BYTES;
+    overhead.sites = mw_site_table_memory_bytes(&tracer->sites) + MW_SITE_CACHE_BYTES +
+                     mw_start_filters_memory_bytes(&tracer->filters);
     overhead.paths = mw_path_trie_memory_bytes(&tracer->paths);
     overhead.codes = mw_code_table_memory_bytes(&tracer->codes);
     mw_raw_lane_lock(&tracer->raw);
@@ -290,6 +348,24 @@ void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object)
 
 /* ── the main lane, what is rare ─────────────────────────────────────────────────── */
 
+mw_status mw_tracer_site(mw_tracer *tracer, mw_path path, uint16_t domain, size_t size_bytes,
+                         mw_site *ret_site)
+{
+    if (mw_start_filters_admit(&tracer->filters, &tracer->codes, &tracer->paths, path, domain))
+        return mw_site_table_intern(&tracer->sites, path, domain, size_bytes, ret_site);
+    ret_site->index =
+        size_bytes <= MW_SITE_SIZE_FIXED ? (uint32_t)size_bytes + 1 : MW_SITE_UNWANTED;
+    return MW_OK;
+}
+
+/* The size of a small block of a site. */
+static size_t small_bytes(const mw_tracer *tracer, mw_site site)
+{
+    if (mw_tracer_is_unwanted(tracer, site))
+        return site.index - 1;
+    return mw_site_table_entry(&tracer->sites, site)->size;
+}
+
 void mw_tracer_lose(mw_tracer *tracer, mw_guard guard, size_t size_bytes)
 {
     (void)guard;
@@ -299,8 +375,10 @@ void mw_tracer_lose(mw_tracer *tracer, mw_guard guard, size_t size_bytes)
 
 static void subtract(mw_tracer *tracer, mw_site site, size_t size_bytes)
 {
+    uint64_t bytes = mw_site_table_counted_bytes(&tracer->sites, site, size_bytes);
+
     mw_site_table_subtract(&tracer->sites, site, size_bytes);
-    mw_tracer_add_live(tracer, -(uint64_t)size_bytes);
+    mw_tracer_add_live(tracer, -bytes);
 }
 
 /* Empties a label that is about to be overwritten: the block was freed where no hook saw
@@ -398,6 +476,23 @@ mw_whereabouts mw_tracer_forget(mw_tracer *tracer, mw_guard guard, uintptr_t add
     return ret_forgotten->site.index != 0 ? MW_FORGOTTEN : MW_ELSEWHERE;
 }
 
+static void drop(mw_tracer *tracer, mw_guard guard, uintptr_t address)
+{
+    mw_forgotten dropped;
+
+    (void)mw_tracer_forget(tracer, guard, address, &dropped);
+}
+
+void mw_tracer_pass_over(mw_tracer *tracer, mw_guard guard, uintptr_t address, size_t size_bytes,
+                         mw_site site)
+{
+    /* Whatever was here before has gone, where no hook saw it. */
+    if (site.index == MW_SITE_UNWANTED)
+        drop(tracer, guard, address);
+    else
+        mw_tracer_lose(tracer, guard, size_bytes);
+}
+
 bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_size_bytes)
 {
     mw_block_entry entry = mw_block_store_find(&tracer->blocks, address);
@@ -405,8 +500,7 @@ bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_siz
 
     if (site.index == 0)
         return false;
-    *ret_size_bytes =
-        entry.is_mapped ? entry.size_bytes : mw_site_table_entry(&tracer->sites, site)->size;
+    *ret_size_bytes = entry.is_mapped ? entry.size_bytes : small_bytes(tracer, site);
     return true;
 }
 
@@ -416,8 +510,8 @@ static void move_label(mw_tracer *tracer, uint32_t *label, mw_site site, size_t 
 
     if (former.index == site.index)
         return;
-    mw_site_table_subtract(&tracer->sites, former, size_bytes);
-    mw_site_table_add(&tracer->sites, site, size_bytes);
+    subtract(tracer, former, size_bytes);
+    mw_tracer_count(tracer, site, size_bytes);
     *label = site.index | (*label & ~MW_LABEL_SITE);
 }
 
@@ -426,9 +520,12 @@ void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_sit
     uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
     mw_address_entry *block;
 
-    (void)guard;
+    if (site.index == MW_SITE_UNWANTED) {
+        drop(tracer, guard, address);
+        return;
+    }
     if (label != NULL && (*label & MW_LABEL_SITE) != 0) {
-        move_label(tracer, label, site, mw_site_table_entry(&tracer->sites, site)->size);
+        move_label(tracer, label, site, small_bytes(tracer, site));
         return;
     }
     block = mw_address_map_find(&tracer->blocks.others, address);
@@ -442,6 +539,8 @@ void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_
 
     if (forgotten.site.index == 0)
         return;
+    if (mw_tracer_is_unwanted(tracer, forgotten.site))
+        forgotten.size_bytes = small_bytes(tracer, forgotten.site);
     mw_tracer_remember(tracer, guard, address, forgotten.size_bytes, forgotten.site);
     if (tracer->lost_blocks != lost_blocks)
         return;

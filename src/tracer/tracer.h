@@ -21,6 +21,7 @@
 #include "core/snapshot.h"
 #include "tracer/raw_lane.h"
 #include "tracer/site_cache.h"
+#include "tracer/start_filters.h"
 #include "tracer/threads.h"
 
 typedef struct mw_tracer {
@@ -35,6 +36,8 @@ typedef struct mw_tracer {
     mw_site_table sites;
     mw_site_cache cache;
     mw_block_store blocks;
+    mw_start_filters filters; /* of this lane; the other has its own with the same filters */
+    uint32_t unwanted_sites;  /* the first so many sites are those of unwanted blocks       */
     mw_threads threads;
     _Atomic uint64_t live_bytes; /* of this lane; written under the GIL, read by anybody      */
     uint64_t peak_bytes;         /* of both lanes together, as seen from this one              */
@@ -52,6 +55,9 @@ extern mw_tracer mw_the_tracer __attribute__((visibility("hidden")));
 typedef struct mw_tracer_options {
     uint32_t frame_limit;      /* of tracebacks in snapshots, at least 1               */
     size_t max_overhead_bytes; /* that the tracer may hold, see core/budget.h; 0: no bound */
+    uint32_t filter_count;     /* of filters                                           */
+    const mw_filter *filters;  /* borrowed for the call; blocks they do not admit are not
+                                  recorded                                             */
 } mw_tracer_options;
 
 /* Begins recording.  MW_NO_MEMORY leaves everything as it was.  The GIL is held.  Some of
@@ -78,6 +84,30 @@ void mw_tracer_reset_peak(mw_tracer *tracer);
  * have held the raw lane's lock.  To be called around fork by pthread_atfork. */
 void mw_tracer_before_fork(mw_tracer *tracer);
 void mw_tracer_after_fork(mw_tracer *tracer);
+
+/* The site of blocks of [size_bytes] at [path] of the main tables.  The GIL is held.
+ *
+ * Where a filter does not admit them, it is MW_SITE_UNWANTED if they are large, and else one
+ * of the sites of unwanted blocks: one for each size, first in the table, which counts no
+ * bytes and is left out of snapshots.  So a small unwanted block is handled like any other,
+ * at the same speed, and while it costs its four bytes it is not forgotten: its object may
+ * die, wait in a free list, and be born again at a place that is wanted. */
+mw_status mw_tracer_site(mw_tracer *tracer, mw_path path, uint16_t domain, size_t size_bytes,
+                         mw_site *ret_site) MW_MUST_CHECK;
+
+/* What stands for [path] of the main tables in the raw lane. */
+static inline mw_path mw_tracer_path_in_raw(mw_tracer *tracer, mw_path path, uint32_t domain)
+{
+    if (!mw_start_filters_admit(&tracer->filters, &tracer->codes, &tracer->paths, path, domain))
+        return (mw_path){MW_PATH_UNWANTED};
+    return (mw_path){path.index | MW_PATH_OF_MAIN};
+}
+
+/* Whether a site of the main tables is that of unwanted blocks. */
+static inline bool mw_tracer_is_unwanted(const mw_tracer *tracer, mw_site site)
+{
+    return site.index != 0 && site.index <= tracer->unwanted_sites;
+}
 
 /* A code object has died, so its addresses mean nothing any more. */
 void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object);
@@ -120,13 +150,17 @@ mw_degradation mw_tracer_degradation(mw_tracer *tracer);
 
 /* What a block was, so that a failed realloc can put it back. */
 typedef struct mw_forgotten {
-    mw_site site; /* 0: not known */
-    size_t size_bytes;
+    mw_site site;      /* 0: not known                          */
+    size_t size_bytes; /* as the site counts it: 0 if unwanted */
 } mw_forgotten;
 
 /* Out of line, for what is rare. */
 void mw_tracer_remember_other(mw_tracer *tracer, mw_guard guard, uintptr_t address,
                               size_t size_bytes, mw_site site);
+/* A block that has no site of the tables: [site] is MW_SITE_UNWANTED, or 0 for want of
+ * memory, and then the block counts as lost. */
+void mw_tracer_pass_over(mw_tracer *tracer, mw_guard guard, uintptr_t address, size_t size_bytes,
+                         mw_site site);
 
 /* What became of a block that was to be forgotten. */
 typedef enum mw_whereabouts {
@@ -138,7 +172,7 @@ typedef enum mw_whereabouts {
 /* Forgets any block of this lane; [ret_forgotten] is written if it was there. */
 mw_whereabouts mw_tracer_forget(mw_tracer *tracer, mw_guard guard, uintptr_t address,
                                 mw_forgotten *ret_forgotten);
-/* Whether the main lane has the block at [address]; if so, its size. */
+/* Whether the main lane has the block at [address], recorded or unwanted; if so, its size. */
 bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_size_bytes);
 /* Gives a known block of the same size class another site. */
 void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_site site);
@@ -171,7 +205,7 @@ static inline void mw_tracer_raise(mw_tracer *tracer, uint64_t bytes)
 static inline void mw_tracer_count(mw_tracer *tracer, mw_site site, size_t size_bytes)
 {
     mw_site_table_add(&tracer->sites, site, size_bytes);
-    mw_tracer_raise(tracer, size_bytes);
+    mw_tracer_raise(tracer, mw_site_table_counted_bytes(&tracer->sites, site, size_bytes));
 }
 
 /* Records the block at [address]; [guard] proves that the hooks are quiet on this
@@ -213,7 +247,8 @@ static inline bool mw_tracer_remember_pooled(mw_tracer *tracer, uintptr_t addres
     *label = site.index | MW_LABEL_POOLED;
     entry->allocated++;
     tracer->newest_address = address;
-    mw_tracer_raise(tracer, size_bytes);
+    /* What the site says, since one of unwanted blocks counts no bytes. */
+    mw_tracer_raise(tracer, entry->size);
     return true;
 }
 

@@ -189,8 +189,9 @@ typedef struct site_source {
     const translation *lane;
     const translation *main;
     const mw_site_table *sites;
-    const mw_raw_lane *raw; /* whose sites they are; NULL: the main lane's          */
-    uint32_t *translated;   /* site → site of the snapshot; 0 = not translated yet */
+    const mw_raw_lane *raw;  /* whose sites they are; NULL: the main lane's          */
+    uint32_t *translated;    /* site → site of the snapshot; 0 = not translated yet */
+    uint32_t unwanted_sites; /* the first so many are left out                     */
 } site_source;
 
 /* tracemalloc counts frames in an unsigned short and stops at its maximum. */
@@ -238,7 +239,8 @@ static mw_status add_fixed_sites(const site_source *source)
         uint64_t live_blocks = mw_site_table_live_blocks(sites, site);
         mw_status status;
 
-        if (live_blocks == 0 || entry->size == MW_SITE_SIZE_VARIABLE)
+        if (live_blocks == 0 || entry->size == MW_SITE_SIZE_VARIABLE ||
+            site.index <= source->unwanted_sites)
             continue;
         status = translate_site(source, site, &translated);
         if (status == MW_OK)
@@ -290,9 +292,10 @@ static mw_status add_domains(const site_source *source)
 /* All of a lane: [raw]'s, or the main one's if that is NULL. */
 static mw_status add_sites(const translation *lane, const translation *main,
                            const mw_site_table *sites, const mw_address_map *blocks,
-                           const mw_raw_lane *raw)
+                           const mw_raw_lane *raw, uint32_t unwanted_sites)
 {
-    site_source source = {.lane = lane, .main = main, .sites = sites, .raw = raw};
+    site_source source = {
+        .lane = lane, .main = main, .sites = sites, .raw = raw, .unwanted_sites = unwanted_sites};
     mw_status status;
 
     source.translated = mw_alloc_array(lane->alloc, sites->count, sizeof *source.translated);
@@ -351,7 +354,8 @@ static mw_status translate_raw(mw_tracer *tracer, const translation *main)
         status = translation_init(&raw, main->alloc, main->builder, &tracer->raw.codes,
                                   &tracer->raw.paths);
         if (status == MW_OK)
-            status = add_sites(&raw, main, &tracer->raw.sites, &tracer->raw.blocks, &tracer->raw);
+            status =
+                add_sites(&raw, main, &tracer->raw.sites, &tracer->raw.blocks, &tracer->raw, 0);
         translation_done(&raw);
     }
     mw_raw_lane_unlock(&tracer->raw);
@@ -370,7 +374,8 @@ static mw_status add_everything(mw_tracer *tracer, const translation *main, want
 
     (void)ignored;
     if (status == MW_OK)
-        status = add_sites(main, main, &tracer->sites, &tracer->blocks.others, NULL);
+        status = add_sites(main, main, &tracer->sites, &tracer->blocks.others, NULL,
+                           tracer->unwanted_sites);
     if (status == MW_OK)
         status = translate_raw(tracer, main);
     return status;
@@ -404,7 +409,7 @@ static mw_status add_block_of_main(mw_tracer *tracer, const translation *main, u
     mw_site site = {entry.label & MW_LABEL_SITE};
     uint16_t size;
 
-    if (site.index == 0)
+    if (site.index == 0 || mw_tracer_is_unwanted(tracer, site))
         return MW_BAD_INPUT;
     size = mw_site_table_entry(&tracer->sites, site)->size;
     return snapshot_of(main, NULL, &tracer->sites, site, entry.is_mapped ? entry.size_bytes : size);

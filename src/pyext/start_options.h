@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The arguments of start() → the tracer's options.
+ */
+#pragma once
+
+#include <Python.h>
+
+#include "pyext/module_state.h"
+#include "tracer/tracer.h"
+
+typedef struct mw_start_options {
+    mw_tracer_options tracer;    /* its filters lie in `natives`                       */
+    uint64_t sample_bytes;       /* mean bytes from sample to sample; 0: every block   */
+    uint64_t max_overhead_bytes; /* that memwhy itself may hold; 0: no bound           */
+    size_t filter_count;
+    struct mw_read_filter *filters; /* owned                                           */
+    mw_filter *natives;             /* owned; borrow from `filters`                    */
+} mw_start_options;
+
+/* How many frames tracebacks are to keep; 0 with an exception. */
+uint32_t mw_start_options_frame_limit(PyObject *number);
+
+/* Reads (nframe, filters, sample_bytes, max_overhead_bytes).  Returns 0, or -1 with
+ * TypeError, ValueError or whatever an iterable raises; the options are to be released in
+ * every case. */
+int mw_start_options_init(mw_start_options *options, mw_module_state *state, PyObject *arguments);
+void mw_start_options_done(mw_start_options *options); /* accepts a zeroed struct */
