@@ -158,7 +158,7 @@ static PyObject *name_or_none(mw_faces *faces, mw_string name)
     return name.index != 0 ? mw_faces_string(faces, name) : Py_None;
 }
 
-static PyObject *frame_name(mw_faces *faces, mw_frame frame)
+PyObject *mw_faces_frame_names(mw_faces *faces, mw_frame frame)
 {
     PyObject *known = shelf_peek(&faces->frame_names, frame.index);
     if (known != NULL)
@@ -190,7 +190,7 @@ static PyObject *fill_names(mw_faces *faces, mw_path path, uint32_t frame_count)
 
     PyObject *tuple = PyTuple_New((Py_ssize_t)frame_count);
     for (Py_ssize_t i = (Py_ssize_t)frame_count - 1; i >= 0 && tuple != NULL; i--) {
-        PyObject *pair = frame_name(faces, mw_snapshot_path_frame(faces->snapshot, path));
+        PyObject *pair = mw_faces_frame_names(faces, mw_snapshot_path_frame(faces->snapshot, path));
         if (pair == NULL) {
             Py_CLEAR(tuple);
             break;
@@ -210,6 +210,31 @@ PyObject *mw_faces_names(mw_faces *faces, mw_path path, mw_traceback traceback)
     /* All tracebacks of a path are cut to the same length, so the path is key enough. */
     mw_traceback_row row = mw_snapshot_traceback(faces->snapshot, traceback);
     return shelve(&faces->path_names, path.index, fill_names(faces, path, row.frame_count));
+}
+
+PyObject *mw_faces_make_frames(mw_faces *faces, mw_traceback traceback)
+{
+    mw_traceback_row row = mw_snapshot_traceback(faces->snapshot, traceback);
+    PyObject *tuple = PyTuple_New((Py_ssize_t)row.frame_count);
+    mw_path path = row.path;
+
+    for (Py_ssize_t i = (Py_ssize_t)row.frame_count - 1; i >= 0 && tuple != NULL; i--) {
+        PyObject *pair = mw_faces_frame(faces, mw_snapshot_path_frame(faces->snapshot, path));
+        if (pair == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, i, Py_NewRef(pair));
+        path = mw_snapshot_path_caller(faces->snapshot, path);
+    }
+    return tuple;
+}
+
+PyObject *mw_faces_make_names(mw_faces *faces, mw_traceback traceback)
+{
+    mw_traceback_row row = mw_snapshot_traceback(faces->snapshot, traceback);
+
+    return fill_names(faces, row.path, row.frame_count);
 }
 
 PyObject *mw_faces_raw_trace(mw_faces *faces, mw_site site, uint64_t size_bytes)

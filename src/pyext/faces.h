@@ -31,6 +31,14 @@ PyObject *mw_faces_traceback(mw_faces *faces, mw_traceback traceback);
  * to the most recent, or None where none of them is known. */
 PyObject *mw_faces_names(mw_faces *faces, mw_path path, mw_traceback traceback);
 
+/* The same of frames and names, but new tuples that nobody keeps, both from the oldest frame
+ * to the most recent: a deep stack with a live block at each level has as many tracebacks
+ * as frames, and keeping them all would cost the square of its depth. */
+PyObject *mw_faces_make_frames(mw_faces *faces, mw_traceback traceback);
+PyObject *mw_faces_make_names(mw_faces *faces, mw_traceback traceback);
+/* Of one frame. */
+PyObject *mw_faces_frame_names(mw_faces *faces, mw_frame frame);
+
 /* A new raw tuple (domain, size, traceback, total_nframe). */
 PyObject *mw_faces_raw_trace(mw_faces *faces, mw_site site, uint64_t size_bytes);
 /* The list of them all, in order. */

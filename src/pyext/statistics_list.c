@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Rows → Statistic and StatisticDiff objects.  A row's key becomes a Traceback: one
- * frame for a line or a file, all frames for a traceback, and for what tracemalloc does
- * not group by one frame whose file name is a label.
+ * frame for a line or a file, all frames for a traceback (which are made when they are
+ * looked at), and for what tracemalloc does not group by one frame whose file name is a
+ * label.
  */
 #include <string.h>
 
@@ -16,29 +17,6 @@
 static PyObject *single_frame(PyObject *file, int line)
 {
     return file != NULL ? Py_BuildValue("((Oi))", file, line) : NULL;
-}
-
-/* From the oldest frame to the most recent, which is the other way round than raw. */
-static PyObject *oldest_first(PyObject *raw)
-{
-    PyObject *tuple = raw != NULL ? PyTuple_New(PyTuple_GET_SIZE(raw)) : NULL;
-
-    for (Py_ssize_t i = 0; tuple != NULL && i < PyTuple_GET_SIZE(raw); i++) {
-        PyObject *pair = PyTuple_GET_ITEM(raw, PyTuple_GET_SIZE(raw) - 1 - i);
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(pair));
-    }
-    return tuple;
-}
-
-static PyObject *whole_traceback(mw_module_state *state, mw_faces *faces, mw_traceback traceback)
-{
-    mw_path path = mw_snapshot_traceback(mw_faces_snapshot(faces), traceback).path;
-    PyObject *names = mw_faces_names(faces, path, traceback);
-
-    if (names == NULL)
-        return NULL;
-    return mw_traceback_object_new(state, oldest_first(mw_faces_traceback(faces, traceback)), NULL,
-                                   names != Py_None ? Py_NewRef(names) : NULL);
 }
 
 /* A traceback whose one frame shows the label alone; takes the label. */
@@ -89,7 +67,7 @@ static PyObject *row_traceback(mw_module_state *state, mw_faces *faces, mw_group
         return mw_traceback_object_new(state, single_frame(mw_faces_string(faces, row->file), 0),
                                        NULL, NULL);
     case MW_GROUP_TRACEBACK:
-        return whole_traceback(state, faces, row->traceback);
+        return mw_traceback_object_lazy(state, faces, row->traceback);
     case MW_GROUP_FUNCTION:
         return function_traceback(state, faces, row);
     case MW_GROUP_MODULE:

@@ -2,6 +2,10 @@
  *
  * Traceback: a sequence of Frame from the oldest to the most recent.  It keeps tuples
  * and makes a Frame when one is looked at.
+ *
+ * That of a row keeps no tuples either, but the tables that they can be made from, and makes
+ * them each time anew: as many bytes for a stack of any depth.  Nobody can tell, until an
+ * attribute is set; then it becomes a traceback like any other.
  */
 #include "pyext/arguments.h"
 #include "pyext/bag.h"
@@ -10,6 +14,60 @@
 #include "pyext/types.h"
 
 MW_RECORD_LIFE(traceback, MW_TRACEBACK_SLOTS)
+
+/* ── tracebacks that keep no tuples ──────────────────────────────────────────────── */
+
+/* Such a one has nothing in the slot of frames, and in that of names a capsule: a reference
+ * to the faces, and the number of the traceback in them as its context. */
+static const char source_name[] = "memwhy traceback";
+
+static void release_source(PyObject *source)
+{
+    mw_faces_release(PyCapsule_GetPointer(source, source_name));
+}
+
+static mw_faces *source_faces(PyObject *source)
+{
+    return PyCapsule_GetPointer(source, source_name);
+}
+
+static mw_traceback source_number(PyObject *source)
+{
+    return (mw_traceback){(uint32_t)(uintptr_t)PyCapsule_GetContext(source)};
+}
+
+static mw_traceback_row source_row(PyObject *source)
+{
+    return mw_snapshot_traceback(mw_faces_snapshot(source_faces(source)), source_number(source));
+}
+
+/* A new reference: what is made from it may run code that changes the traceback.  NULL
+ * without an exception where the traceback has tuples. */
+static PyObject *hold_source(PyObject *self)
+{
+    PyObject *names = mw_record_peek(self, MW_TRACEBACK_NAMES);
+
+    return names != NULL && PyCapsule_IsValid(names, source_name) ? Py_NewRef(names) : NULL;
+}
+
+PyObject *mw_traceback_object_lazy(mw_module_state *state, mw_faces *faces, mw_traceback traceback)
+{
+    PyObject *self = mw_record_new(state->traceback_type);
+    PyObject *source = self != NULL ? PyCapsule_New(faces, source_name, NULL) : NULL;
+
+    if (source == NULL || PyCapsule_SetContext(source, (void *)(uintptr_t)traceback.index) < 0 ||
+        PyCapsule_SetDestructor(source, release_source) < 0) {
+        Py_XDECREF(source);
+        Py_XDECREF(self);
+        return NULL;
+    }
+    mw_faces_retain(faces);
+    mw_record_set(self, MW_TRACEBACK_TOTAL, Py_None);
+    mw_record_take(self, MW_TRACEBACK_NAMES, source);
+    return self;
+}
+
+/* ── making tracebacks ───────────────────────────────────────────────────────────── */
 
 PyObject *mw_traceback_object_new(mw_module_state *state, PyObject *frames_take,
                                   PyObject *total_take, PyObject *names_take)
@@ -79,7 +137,47 @@ static int traceback_init(PyObject *self, PyObject *args, PyObject *kwargs)
 /* A new reference. */
 static PyObject *traceback_frames(PyObject *self)
 {
-    return mw_record_slot(self, MW_TRACEBACK_FRAMES, "_frames");
+    PyObject *source = hold_source(self);
+    if (source == NULL)
+        return mw_record_slot(self, MW_TRACEBACK_FRAMES, "_frames");
+
+    PyObject *frames = mw_faces_make_frames(source_faces(source), source_number(source));
+    Py_DECREF(source);
+    return frames;
+}
+
+/* A new reference to the names, which may have been set to anything; NULL where there are
+ * none, or with an exception. */
+static PyObject *traceback_names(PyObject *self)
+{
+    PyObject *source = hold_source(self);
+    if (source == NULL)
+        return Py_XNewRef(mw_record_peek(self, MW_TRACEBACK_NAMES));
+
+    PyObject *names = mw_faces_make_names(source_faces(source), source_number(source));
+    Py_DECREF(source);
+    if (names == Py_None)
+        Py_CLEAR(names);
+    return names;
+}
+
+/* Makes a traceback like any other of one that keeps no tuples. */
+static int settle(PyObject *self)
+{
+    PyObject *source = hold_source(self);
+    if (source == NULL)
+        return 0;
+
+    PyObject *frames = traceback_frames(self);
+    PyObject *names = frames != NULL ? traceback_names(self) : NULL;
+    Py_DECREF(source);
+    if (PyErr_Occurred()) {
+        Py_XDECREF(frames);
+        return -1;
+    }
+    mw_record_take(self, MW_TRACEBACK_FRAMES, frames);
+    mw_record_take(self, MW_TRACEBACK_NAMES, names);
+    return 0;
 }
 
 /* ── attributes ──────────────────────────────────────────────────────────────────── */
@@ -92,12 +190,35 @@ static PyObject *get_frames(PyObject *self, void *closure)
 /* Names belong to the frames that they came with. */
 static int set_frames(PyObject *self, PyObject *value, void *closure)
 {
+    if (settle(self) < 0)
+        return -1;
     if (value == NULL && mw_record_peek(self, MW_TRACEBACK_FRAMES) == NULL) {
         PyErr_SetString(PyExc_AttributeError, "_frames");
         return -1;
     }
     mw_record_take(self, MW_TRACEBACK_NAMES, NULL);
     mw_record_set(self, MW_TRACEBACK_FRAMES, value);
+    return 0;
+}
+
+static PyObject *get_names(PyObject *self, void *closure)
+{
+    PyObject *names = traceback_names(self);
+
+    if (names == NULL && !PyErr_Occurred())
+        PyErr_SetString(PyExc_AttributeError, "_names");
+    return names;
+}
+
+static int set_names(PyObject *self, PyObject *value, void *closure)
+{
+    if (settle(self) < 0)
+        return -1;
+    if (value == NULL && mw_record_peek(self, MW_TRACEBACK_NAMES) == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "_names");
+        return -1;
+    }
+    mw_record_set(self, MW_TRACEBACK_NAMES, value);
     return 0;
 }
 
@@ -110,9 +231,13 @@ static PyObject *get_total(PyObject *self, void *closure)
 
 static Py_ssize_t traceback_length(PyObject *self)
 {
-    PyObject *frames = traceback_frames(self);
+    PyObject *source = hold_source(self);
+    PyObject *frames = source == NULL ? traceback_frames(self) : NULL;
     Py_ssize_t length = frames != NULL ? PyObject_Size(frames) : -1;
 
+    if (source != NULL)
+        length = (Py_ssize_t)source_row(source).frame_count;
+    Py_XDECREF(source);
     Py_XDECREF(frames);
     return length;
 }
@@ -121,10 +246,11 @@ static Py_ssize_t traceback_length(PyObject *self)
  * there are none.  They may have been set to anything, which then names nothing. */
 static PyObject *names_at(PyObject *self, PyObject *index)
 {
-    PyObject *names = mw_record_peek(self, MW_TRACEBACK_NAMES);
+    PyObject *names = traceback_names(self);
     PyObject *found =
         names != NULL && PyTuple_CheckExact(names) ? PyObject_GetItem(names, index) : NULL;
 
+    Py_XDECREF(names);
     if (found == NULL)
         PyErr_Clear();
     return found;
@@ -153,11 +279,42 @@ static PyObject *frames_of_slice(mw_module_state *state, PyObject *self, PyObjec
     return result;
 }
 
-static PyObject *traceback_subscript(PyObject *self, PyObject *index)
+/* The frame at [position] from the oldest, without making the others. */
+static PyObject *frame_of_source(mw_module_state *state, PyObject *source, Py_ssize_t position)
 {
-    mw_module_state *state = mw_state_of(self);
-    PyObject *frames = state != NULL ? traceback_frames(self) : NULL;
-    PyObject *result;
+    mw_faces *faces = source_faces(source);
+    mw_snapshot *snapshot = mw_faces_snapshot(faces);
+    mw_traceback_row row = source_row(source);
+    mw_path path = row.path;
+
+    for (Py_ssize_t i = (Py_ssize_t)row.frame_count - 1; i > position; i--)
+        path = mw_snapshot_path_caller(snapshot, path);
+    mw_frame frame = mw_snapshot_path_frame(snapshot, path);
+    PyObject *pair = mw_faces_frame(faces, frame);
+    PyObject *names = pair != NULL ? mw_faces_frame_names(faces, frame) : NULL;
+    if (names == NULL)
+        return NULL;
+    return mw_frame_object_new(state, Py_NewRef(pair), Py_NewRef(names));
+}
+
+static PyObject *item_of_source(mw_module_state *state, PyObject *source, PyObject *index)
+{
+    Py_ssize_t count = (Py_ssize_t)source_row(source).frame_count;
+    Py_ssize_t position = PyNumber_AsSsize_t(index, PyExc_IndexError);
+
+    if (position == -1 && PyErr_Occurred())
+        return NULL;
+    position += position < 0 ? count : 0;
+    if (position >= 0 && position < count)
+        return frame_of_source(state, source, position);
+    PyErr_SetString(PyExc_IndexError, "tuple index out of range");
+    return NULL;
+}
+
+static PyObject *item_of_tuple(mw_module_state *state, PyObject *self, PyObject *index)
+{
+    PyObject *frames = traceback_frames(self);
+    PyObject *result = NULL;
 
     if (frames == NULL)
         return NULL;
@@ -171,6 +328,20 @@ static PyObject *traceback_subscript(PyObject *self, PyObject *index)
     return result;
 }
 
+static PyObject *traceback_subscript(PyObject *self, PyObject *index)
+{
+    mw_module_state *state = mw_state_of(self);
+    if (state == NULL)
+        return NULL;
+
+    PyObject *source = PyIndex_Check(index) ? hold_source(self) : NULL;
+    if (source == NULL)
+        return item_of_tuple(state, self, index);
+    PyObject *item = item_of_source(state, source, index);
+    Py_DECREF(source);
+    return item;
+}
+
 static PyObject *traceback_item(PyObject *self, Py_ssize_t index)
 {
     PyObject *number = PyLong_FromSsize_t(index);
@@ -178,6 +349,23 @@ static PyObject *traceback_item(PyObject *self, Py_ssize_t index)
 
     Py_XDECREF(number);
     return item;
+}
+
+/* All frames at once where there are none yet: one by one, each would be looked for from the
+ * innermost on. */
+static PyObject *traceback_iter(PyObject *self)
+{
+    PyObject *source = hold_source(self);
+    if (source == NULL)
+        return PySeqIter_New(self);
+    Py_DECREF(source);
+
+    PyObject *all = PySlice_New(NULL, NULL, NULL);
+    PyObject *frames = all != NULL ? traceback_subscript(self, all) : NULL;
+    PyObject *iterator = frames != NULL ? PyObject_GetIter(frames) : NULL;
+    Py_XDECREF(all);
+    Py_XDECREF(frames);
+    return iterator;
 }
 
 static int traceback_contains(PyObject *self, PyObject *frame)
@@ -200,12 +388,21 @@ static PyObject *traceback_richcompare(PyObject *self, PyObject *other, int oper
     if (!PyObject_TypeCheck(other, state->traceback_type))
         Py_RETURN_NOTIMPLEMENTED;
 
-    return mw_record_compare(self, other, MW_TRACEBACK_FRAMES, "_frames", operation);
+    PyObject *mine = traceback_frames(self);
+    PyObject *theirs = mine != NULL ? traceback_frames(other) : NULL;
+    PyObject *result = theirs != NULL ? PyObject_RichCompare(mine, theirs, operation) : NULL;
+    Py_XDECREF(mine);
+    Py_XDECREF(theirs);
+    return result;
 }
 
 static Py_hash_t traceback_hash(PyObject *self)
 {
-    return mw_record_hash(self, MW_TRACEBACK_FRAMES, "_frames");
+    PyObject *frames = traceback_frames(self);
+    Py_hash_t hash = frames != NULL ? PyObject_Hash(frames) : -1;
+
+    Py_XDECREF(frames);
+    return hash;
 }
 
 /* ── text ────────────────────────────────────────────────────────────────────────── */
@@ -381,14 +578,14 @@ static PyMethodDef traceback_methods[] = {
 
 static PyMemberDef traceback_members[] = {
     MW_RECORD_MEMBER("_total_nframe", MW_TRACEBACK_TOTAL, NULL),
-    MW_RECORD_MEMBER("_names", MW_TRACEBACK_NAMES,
-                     "A tuple of (function, module), one per frame, where known."),
     {0},
 };
 
 static PyGetSetDef traceback_getset[] = {
     {"_frames", get_frames, set_frames,
      "A tuple of (filename, lineno), from the oldest frame to the most recent.", NULL},
+    {"_names", get_names, set_names, "A tuple of (function, module), one per frame, where known.",
+     NULL},
     {"total_nframe", get_total, NULL,
      "How many frames the stack had, before it was cut to the limit; None where unknown.", NULL},
     {0},
@@ -404,7 +601,7 @@ static PyType_Slot traceback_slots[] = {
     {Py_tp_hash, traceback_hash},
     {Py_tp_str, traceback_str},
     {Py_tp_repr, traceback_repr},
-    {Py_tp_iter, PySeqIter_New},
+    {Py_tp_iter, traceback_iter},
     {Py_sq_length, traceback_length},
     {Py_sq_item, traceback_item},
     {Py_sq_contains, traceback_contains},

@@ -62,6 +62,9 @@ PyObject *mw_frame_object_new(mw_module_state *state, PyObject *pair_take, PyObj
  * nothing is known, [total] NULL for None. */
 PyObject *mw_traceback_object_new(mw_module_state *state, PyObject *frames_take,
                                   PyObject *total_take, PyObject *names_take);
+/* One whose frames are made when they are looked at; it keeps [faces], and so the tables of
+ * the snapshot, alive. */
+PyObject *mw_traceback_object_lazy(mw_module_state *state, mw_faces *faces, mw_traceback traceback);
 PyObject *mw_trace_object_new(mw_module_state *state, PyObject *raw_take, PyObject *names);
 PyObject *mw_snapshot_object_new(mw_module_state *state, mw_snapshot *snapshot_take);
 PyObject *mw_traces_object_new(mw_module_state *state, mw_snapshot *snapshot_take);

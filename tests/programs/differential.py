@@ -6,7 +6,10 @@ memwhy is started second, so its hooks are wrapped around tracemalloc's and both
 same calls.  Prints one line for each traceback on which they disagree, then a line
 `compared N tracebacks, M differ`, and exits with status 1 if any does.
 
-    differential.py [--seed N] [--nframe N] [--free-lists exact|may-differ]
+    differential.py [--seed N] [--nframe N] [--free-lists exact|may-differ] [--filters]
+
+With --filters, memwhy is started with random filters, and what tracemalloc knows is filtered
+by the same.
 
 Where memwhy is not told of objects taken from free lists (MEMWHY_DISABLE=reuse),
 `may-differ` lets a block have another site as long as it is one and the same block with
@@ -246,6 +249,22 @@ def work_release(rng):
 WORKLOADS = [function for name, function in sorted(globals().items()) if name.startswith("work_")]
 
 
+PATTERNS = [__file__, "*", "*/json/*", "*/re/*.py", "*/email/*", "<frozen *", "<generated [0-3]>",
+            "*.pyc", "*/asyncio/*", "*/threading.py", "<unknown>", "*/ElementTree.py"]
+
+
+def random_filters(rng):
+    """One to four (inclusive, pattern, lineno, all_frames, domain)."""
+    lines = [function.__code__.co_firstlineno + rng.randint(1, 12) for function in WORKLOADS]
+    return [(rng.random() < 0.6, rng.choice(PATTERNS), rng.choice(lines + [None] * 40),
+             rng.random() < 0.5, rng.choice([None, None, None, 0, 1]))
+            for _ in range(rng.randint(1, 4))]
+
+
+def made(module, filters):
+    return [module.Filter(*one) for one in filters]
+
+
 def tally(traces):
     counts = collections.Counter()
     sizes = collections.Counter()
@@ -288,11 +307,13 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--nframe", type=int, default=300)
     parser.add_argument("--free-lists", choices=["exact", "may-differ"], default="exact")
+    parser.add_argument("--filters", action="store_true")
     options = parser.parse_args()
     rng = random.Random(options.seed)
+    filters = random_filters(random.Random(-1 - options.seed)) if options.filters else []
 
     tracemalloc.start(options.nframe)
-    memwhy.start(options.nframe)
+    memwhy.start(options.nframe, filters=made(memwhy, filters))
     is_told, *how = memwhy._memwhy._check_reuse()
     print(f"objects from free lists: {how}")
     if is_told != (options.free_lists == "exact"):
@@ -307,6 +328,10 @@ def main():
     memwhy.stop()
     tracemalloc.stop()
 
+    if filters:
+        snapshot = tracemalloc.Snapshot(theirs, options.nframe)
+        theirs = snapshot.filter_traces(made(tracemalloc, filters)).traces._traces
+        print(f"filters: {filters}")
     our_counts, our_sizes = tally(ours.traces._traces)
     their_counts, their_sizes = tally(theirs)
     differing = [key for key in our_counts.keys() | their_counts.keys()

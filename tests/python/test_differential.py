@@ -24,11 +24,11 @@ NFRAMES = (1, 25, 300)
 FREE_LISTS = {None: "exact", "detour": "exact", "reuse": "may-differ"}
 
 
-def compare(seed, disabled=None):
+def compare(seed, *options, disabled=None):
     """Each seed is also one of hashes, and the depths of tracebacks take turns."""
     settings = {"PYTHONHASHSEED": str(seed), "MEMWHY_DISABLE": disabled}
     arguments = ["--seed", seed, "--nframe", NFRAMES[seed % len(NFRAMES)],
-                 "--free-lists", FREE_LISTS[disabled]]
+                 "--free-lists", FREE_LISTS[disabled], *options]
     done = python(PROGRAMS / "differential.py", *arguments, timeout=300,
                   env=environment(**settings))
     assert done.returncode == 0, f"{settings} {arguments}\n{done.stdout}{done.stderr}"
@@ -38,6 +38,11 @@ def compare(seed, disabled=None):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_both_tracers_know_the_same_blocks(seed):
     compare(seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_start_filters_leave_what_filter_traces_leaves(seed):
+    compare(seed, "--filters")
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="there is no detour where the "
