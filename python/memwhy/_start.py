@@ -55,7 +55,8 @@ def _bytes_of_text(name, text):
         # Nothing of what else Python takes for a number, such as 1_0, 1e3 or nan.
         if not digits.isascii() or digits.strip("0123456789."):
             raise ValueError
-        return int(float(digits) * _UNITS[unit])
+        number = float(digits) if "." in digits else int(digits)
+        return int(number * _UNITS[unit])
     except (KeyError, ValueError, OverflowError):
         raise ValueError(f"{name} must be bytes, or a number with K, M, G or T such as '512K' "
                          f"or '1.5GiB', not {text!r}") from None
@@ -82,12 +83,12 @@ def _arguments(items):
     for item in items:
         name, equals, value = item.strip().partition("=")
         if not equals or not value:
-            raise ValueError(f"it is 0, 1 or name=value, separated by commas, not {item!r}")
+            raise ValueError(f"it must be 0, 1 or name=value, separated by commas, not {item!r}")
         if name in _FILTERS:
             arguments["filters"].append(_FILTERS[name](value))
         elif name not in _ARGUMENTS:
             known = ", ".join([*_ARGUMENTS, *_FILTERS])
-            raise ValueError(f"it knows {known}, not {name!r}")
+            raise ValueError(f"there is {known}, but no {name!r}")
         elif name in arguments:
             raise ValueError(f"{name} is there twice")
         else:
@@ -96,7 +97,7 @@ def _arguments(items):
 
 
 def _number_of_frames(text):
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= _WHOLE_TRACEBACK:
         raise ValueError(f"nframe must be a number from 1 to {_WHOLE_TRACEBACK}, not {text!r}")
     return int(text)
 

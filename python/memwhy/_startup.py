@@ -213,10 +213,11 @@ def _begin_as_told(settings):
 
     try:
         _start.start_as_told(settings)
-    except (ValueError, MemoryError) as error:
-        text = f"memwhy: not tracing, because of MEMWHY={settings}: {error}.\n"
+    except Exception as error:
+        reason = error if isinstance(error, ValueError) else _describe(error)
+        text = f"memwhy: MEMWHY is not followed, and nothing traced: {reason}.\n"
         try:
-            os.write(2, text.encode("utf-8", "surrogateescape"))
+            os.write(2, text.encode("utf-8", "backslashreplace"))
         except OSError:
             pass  # nobody is listening
 

@@ -256,8 +256,8 @@ PATTERNS = [__file__, "*", "*/json/*", "*/re/*.py", "*/email/*", "<frozen *", "<
 def random_filters(rng):
     """One to four (inclusive, pattern, lineno, all_frames, domain)."""
     lines = [function.__code__.co_firstlineno + rng.randint(1, 12) for function in WORKLOADS]
-    return [(rng.random() < 0.6, rng.choice(PATTERNS), rng.choice(lines + [None] * 40),
-             rng.random() < 0.5, rng.choice([None, None, None, 0, 1]))
+    return [(rng.random() < 0.7, rng.choice(PATTERNS), rng.choice(lines + [None] * 80),
+             rng.random() < 0.5, rng.choice([None] * 8 + [0, 1]))
             for _ in range(rng.randint(1, 4))]
 
 
