@@ -35,11 +35,10 @@ static int read_filter(mw_module_state *state, PyObject *object, mw_read_filter 
     return result > 0 ? 0 : -1;
 }
 
-/* [list] is ours alone, so it keeps its length. */
-static int read_filters(mw_start_options *options, mw_module_state *state, PyObject *list)
+static int read_filters(mw_start_options *options, mw_module_state *state, PyObject *tuple)
 {
     mw_alloc *alloc = mw_alloc_system();
-    size_t count = (size_t)PyList_GET_SIZE(list);
+    size_t count = (size_t)PyTuple_GET_SIZE(tuple);
 
     options->filters = mw_alloc_array(alloc, count, sizeof *options->filters);
     options->natives = mw_alloc_array(alloc, count, sizeof *options->natives);
@@ -49,7 +48,7 @@ static int read_filters(mw_start_options *options, mw_module_state *state, PyObj
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
-        if (read_filter(state, PyList_GET_ITEM(list, (Py_ssize_t)i), &options->filters[i]) < 0)
+        if (read_filter(state, PyTuple_GET_ITEM(tuple, (Py_ssize_t)i), &options->filters[i]) < 0)
             return -1;
         options->natives[i] = options->filters[i].native;
     }
@@ -58,27 +57,28 @@ static int read_filters(mw_start_options *options, mw_module_state *state, PyObj
     return 0;
 }
 
-int mw_start_options_init(mw_start_options *options, mw_module_state *state, PyObject *arguments)
+/* A number of bytes, which the caller has checked for its user. */
+static int read_bytes(PyObject *number, uint64_t *ret_bytes)
 {
-    PyObject *number, *filters;
-    long long sample_bytes, max_overhead_bytes;
+    long long bytes = PyLong_AsLongLong(number);
 
-    *options = (mw_start_options){0};
-    if (!PyArg_ParseTuple(arguments, "OOLL:_start", &number, &filters, &sample_bytes,
-                          &max_overhead_bytes))
-        return -1;
-    if (sample_bytes < 0 || max_overhead_bytes < 0) {
+    if (bytes < 0 && !PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "sizes must not be negative");
+    *ret_bytes = (uint64_t)bytes;
+    return bytes < 0 ? -1 : 0;
+}
+
+int mw_start_options_init(mw_start_options *options, mw_module_state *state,
+                          PyObject *const *arguments)
+{
+    *options = (mw_start_options){0};
+    options->tracer.frame_limit = mw_start_options_frame_limit(arguments[0]);
+    if (options->tracer.frame_limit == 0 || read_bytes(arguments[2], &options->sample_bytes) < 0 ||
+        read_bytes(arguments[3], &options->max_overhead_bytes) < 0)
         return -1;
-    }
-    options->sample_bytes = (uint64_t)sample_bytes;
-    options->max_overhead_bytes = (uint64_t)max_overhead_bytes;
-    options->tracer.frame_limit = mw_start_options_frame_limit(number);
-    if (options->tracer.frame_limit == 0)
-        return -1;
-    PyObject *list = PySequence_List(filters);
-    int result = list != NULL ? read_filters(options, state, list) : -1;
-    Py_XDECREF(list);
+    PyObject *tuple = PySequence_Tuple(arguments[1]);
+    int result = tuple != NULL ? read_filters(options, state, tuple) : -1;
+    Py_XDECREF(tuple);
     return result;
 }
 

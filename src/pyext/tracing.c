@@ -61,11 +61,13 @@ PyDoc_STRVAR(start_with_doc,
              "--\n\n"
              "memwhy.start(), with sizes as ints and 0 for none.");
 
-static PyObject *start_with(PyObject *module, PyObject *arguments)
+static PyObject *start_with(PyObject *module, PyObject *const *arguments, Py_ssize_t count)
 {
-    mw_start_options options;
+    mw_start_options options = {0};
     PyObject *result = NULL;
 
+    if (count != MW_START_ARGUMENTS)
+        return PyErr_Format(PyExc_TypeError, "_start() takes %d arguments", MW_START_ARGUMENTS);
     if (mw_start_options_init(&options, PyModule_GetState(module), arguments) == 0) {
         if (options.sample_bytes != 0)
             PyErr_SetString(PyExc_ValueError, "this build of memwhy records every block: it "
@@ -449,7 +451,7 @@ static PyObject *retire(PyObject *module, PyObject *ignored)
 
 PyMethodDef mw_tracing_methods[] = {
     {"start", start, METH_VARARGS, start_doc},
-    {"_start", start_with, METH_VARARGS, start_with_doc},
+    {"_start", (PyCFunction)(void (*)(void))start_with, METH_FASTCALL, start_with_doc},
     {"stop", stop, METH_NOARGS, stop_doc},
     {"is_tracing", is_tracing, METH_NOARGS, is_tracing_doc},
     {"clear_traces", clear_traces, METH_NOARGS, clear_traces_doc},
