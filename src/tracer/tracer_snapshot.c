@@ -390,7 +390,8 @@ static mw_status snapshot_of(const translation *main, const mw_raw_lane *raw,
     mw_alloc *alloc = main->alloc;
     uint32_t *translated = mw_alloc_array(alloc, sites->count, sizeof *translated);
     translation lane = raw == NULL ? *main : (translation){0};
-    site_source source = {&lane, main, sites, raw, translated};
+    site_source source = {
+        .lane = &lane, .main = main, .sites = sites, .raw = raw, .translated = translated};
     mw_status status = translated != NULL ? MW_OK : MW_NO_MEMORY;
 
     if (status == MW_OK && raw != NULL)

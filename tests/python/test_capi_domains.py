@@ -398,3 +398,22 @@ def test_both_tracers_know_the_same_blocks_of_every_domain(program, seed):
     print(len(ours))
     """, seed)
     assert int(out) > 50
+
+
+@pytest.mark.parametrize("where", WHERE)
+def test_start_filters_hold_for_what_extensions_report(program, where):
+    """Without the GIL, and under it, the filters are asked by the block's own domain."""
+    program("""
+    [where] = sys.argv[1:]
+    filters = [memwhy.DomainFilter(True, 5), memwhy.Filter(True, "nowhere.py", domain=6),
+               memwhy.Filter(False, "*", domain=7)]
+    memwhy.start(filters=filters)
+    for domain in (5, 6, 7):
+        assert c.track(where, domain, 0x2000, 70001) == 0
+    assert [t.size for t in blocks(5)] == [70001] and not blocks(6) and not blocks(7)
+    assert {t.domain for t in memwhy.take_snapshot().traces} == {5}
+    assert memwhy.get_traced_memory() == (70001, 70001)
+    for domain in (5, 6, 7):
+        assert c.untrack(where, domain, 0x2000) == 0
+    assert memwhy.get_traced_memory() == (0, 70001)
+    """, where)
