@@ -20,7 +20,7 @@ static inline uint32_t *mw_retag_find(const mw_tracer *tracer, uintptr_t address
     site = (mw_site){*label & MW_LABEL_SITE};
     if (site.index == 0)
         return NULL;
-    *ret_size_bytes = mw_site_table_entry(&tracer->sites, site)->size;
+    *ret_size_bytes = mw_tracer_small_bytes(tracer, site);
     return label;
 }
 
@@ -30,6 +30,7 @@ static inline void mw_retag(mw_tracer *tracer, mw_guard guard, uint32_t *label, 
 {
     mw_site former = {*label & MW_LABEL_SITE};
     size_t size_bytes;
+    size_t new_bytes;
 
     (void)guard;
     if (former.index == site.index || __builtin_expect(site.index == 0, 0))
@@ -37,5 +38,11 @@ static inline void mw_retag(mw_tracer *tracer, mw_guard guard, uint32_t *label, 
     size_bytes = mw_site_table_entry(&tracer->sites, former)->size;
     mw_site_table_subtract(&tracer->sites, former, size_bytes);
     mw_site_table_add(&tracer->sites, site, size_bytes);
+    /* They differ only where one of the two is the site of unwanted blocks. */
+    new_bytes = mw_site_table_entry(&tracer->sites, site)->size;
+    if (__builtin_expect(new_bytes != size_bytes, 0)) {
+        mw_tracer_add_live(tracer, -(uint64_t)size_bytes);
+        mw_tracer_raise(tracer, new_bytes);
+    }
     *label = site.index | (*label & ~MW_LABEL_SITE);
 }

@@ -358,14 +358,6 @@ mw_status mw_tracer_site(mw_tracer *tracer, mw_path path, uint16_t domain, size_
     return MW_OK;
 }
 
-/* The size of a small block of a site. */
-static size_t small_bytes(const mw_tracer *tracer, mw_site site)
-{
-    if (mw_tracer_is_unwanted(tracer, site))
-        return site.index - 1;
-    return mw_site_table_entry(&tracer->sites, site)->size;
-}
-
 void mw_tracer_lose(mw_tracer *tracer, mw_guard guard, size_t size_bytes)
 {
     (void)guard;
@@ -500,7 +492,7 @@ bool mw_tracer_knows(const mw_tracer *tracer, uintptr_t address, size_t *ret_siz
 
     if (site.index == 0)
         return false;
-    *ret_size_bytes = entry.is_mapped ? entry.size_bytes : small_bytes(tracer, site);
+    *ret_size_bytes = entry.is_mapped ? entry.size_bytes : mw_tracer_small_bytes(tracer, site);
     return true;
 }
 
@@ -525,7 +517,7 @@ void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_sit
         return;
     }
     if (label != NULL && (*label & MW_LABEL_SITE) != 0) {
-        move_label(tracer, label, site, small_bytes(tracer, site));
+        move_label(tracer, label, site, mw_tracer_small_bytes(tracer, site));
         return;
     }
     block = mw_address_map_find(&tracer->blocks.others, address);
@@ -540,7 +532,7 @@ void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_
     if (forgotten.site.index == 0)
         return;
     if (mw_tracer_is_unwanted(tracer, forgotten.site))
-        forgotten.size_bytes = small_bytes(tracer, forgotten.site);
+        forgotten.size_bytes = mw_tracer_small_bytes(tracer, forgotten.site);
     mw_tracer_remember(tracer, guard, address, forgotten.size_bytes, forgotten.site);
     if (tracer->lost_blocks != lost_blocks)
         return;

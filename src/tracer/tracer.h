@@ -109,6 +109,14 @@ static inline bool mw_tracer_is_unwanted(const mw_tracer *tracer, mw_site site)
     return site.index != 0 && site.index <= tracer->unwanted_sites;
 }
 
+/* The size of the small blocks of a site of the main tables. */
+static inline size_t mw_tracer_small_bytes(const mw_tracer *tracer, mw_site site)
+{
+    if (__builtin_expect(mw_tracer_is_unwanted(tracer, site), 0))
+        return site.index - 1;
+    return mw_site_table_entry(&tracer->sites, site)->size;
+}
+
 /* A code object has died, so its addresses mean nothing any more. */
 void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object);
 
