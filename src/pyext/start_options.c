@@ -71,13 +71,18 @@ static int read_bytes(PyObject *number, uint64_t *ret_bytes)
 int mw_start_options_init(mw_start_options *options, mw_module_state *state,
                           PyObject *const *arguments)
 {
+    uint64_t max_overhead_bytes;
+    PyObject *tuple;
+    int result;
+
     *options = (mw_start_options){0};
     options->tracer.frame_limit = mw_start_options_frame_limit(arguments[0]);
     if (options->tracer.frame_limit == 0 || read_bytes(arguments[2], &options->sample_bytes) < 0 ||
-        read_bytes(arguments[3], &options->max_overhead_bytes) < 0)
+        read_bytes(arguments[3], &max_overhead_bytes) < 0)
         return -1;
-    PyObject *tuple = PySequence_Tuple(arguments[1]);
-    int result = tuple != NULL ? read_filters(options, state, tuple) : -1;
+    options->tracer.max_overhead_bytes = max_overhead_bytes;
+    tuple = PySequence_Tuple(arguments[1]);
+    result = tuple != NULL ? read_filters(options, state, tuple) : -1;
     Py_XDECREF(tuple);
     return result;
 }

@@ -12,7 +12,6 @@
 typedef struct mw_start_options {
     mw_tracer_options tracer;    /* its filters lie in `natives`                       */
     uint64_t sample_bytes;       /* mean bytes from sample to sample; 0: every block   */
-    uint64_t max_overhead_bytes; /* that memwhy itself may hold; 0: no bound           */
     size_t filter_count;
     struct mw_read_filter *filters; /* owned                                           */
     mw_filter *natives;             /* owned; borrow from `filters`                    */

@@ -72,8 +72,6 @@ static PyObject *start_with(PyObject *module, PyObject *const *arguments, Py_ssi
         if (options.sample_bytes != 0)
             PyErr_SetString(PyExc_ValueError, "this build of memwhy records every block: it "
                                               "cannot take samples");
-        else if (options.max_overhead_bytes != 0)
-            PyErr_SetString(PyExc_ValueError, "this build of memwhy cannot bound its own memory");
         else
             result = begin(module, &options.tracer);
     }
