@@ -8,7 +8,8 @@
  *
  * The original functions are always called: the standard module must hear of the block if
  * it traces too, and whatever they do to the program (take the GIL, as some versions do,
- * tracing or not) they would have done without us.
+ * tracing or not) they would have done without us.  The exception is 3.11 and 3.12, where
+ * its flag may be raised for our sake (standard_tracer.h) and they would take it for true.
  */
 #include "pyext/capi_domains.h"
 
@@ -17,6 +18,7 @@
 #include "pyext/mechanisms.h"
 #include "pyext/module_state.h"
 #include "pyext/stack_walk.h"
+#include "pyext/standard_tracer.h"
 #include "pyext/types.h"
 #include "tracer/tracer.h"
 
@@ -110,9 +112,35 @@ static mw_status record(mw_tracer *tracer, mw_guard guard, unsigned int domain, 
     return status;
 }
 
+enum { NOT_TRACING = -2 };
+
+/* Whether the original would act on a flag that is not the standard module's own. */
+static bool is_deceived(void)
+{
+#if MW_HAS_STANDARD_TRACER
+    return !mw_standard_tracer_is_tracing();
+#else
+    return false;
+#endif
+}
+
+static int standard_track(unsigned int domain, uintptr_t address, size_t size_bytes)
+{
+    if (is_deceived())
+        return NOT_TRACING;
+    return ((track_function *)targets[TRACK].original)(domain, address, size_bytes);
+}
+
+static int standard_untrack(unsigned int domain, uintptr_t address)
+{
+    if (is_deceived())
+        return NOT_TRACING;
+    return ((untrack_function *)targets[UNTRACK].original)(domain, address);
+}
+
 static int traced_track(unsigned int domain, uintptr_t address, size_t size_bytes)
 {
-    int standard = ((track_function *)targets[TRACK].original)(domain, address, size_bytes);
+    int standard = standard_track(domain, address, size_bytes);
     mw_status status;
     mw_guard guard;
 
@@ -140,7 +168,7 @@ static void forget(mw_tracer *tracer, mw_guard guard, unsigned int domain, uintp
 
 static int traced_untrack(unsigned int domain, uintptr_t address)
 {
-    int standard = ((untrack_function *)targets[UNTRACK].original)(domain, address);
+    int standard = standard_untrack(domain, address);
     mw_guard guard;
 
     if (is_quiet())

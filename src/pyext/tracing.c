@@ -32,8 +32,9 @@ static PyObject *begin(PyObject *module, const mw_tracer_options *options)
         return PyErr_NoMemory();
     mw_stack_walk_begin();
     mw_allocator_hooks_install();
-    mw_reuse_hooks_install();
+    /* Before 3.13 the next raises a flag that PyTraceMalloc_Track must not see. */
     mw_capi_domains_install(module);
+    mw_reuse_hooks_install();
     Py_RETURN_NONE;
 }
 
@@ -88,8 +89,8 @@ static PyObject *stop(PyObject *module, PyObject *ignored)
 {
     if (!mw_the_tracer.is_active)
         Py_RETURN_NONE;
-    mw_capi_domains_remove();
     mw_reuse_hooks_remove();
+    mw_capi_domains_remove();
     mw_allocator_hooks_remove();
     mw_stack_walk_end(&mw_the_tracer);
     mw_tracer_stop(&mw_the_tracer);
@@ -116,8 +117,8 @@ static PyObject *clear_traces(PyObject *module, PyObject *ignored)
     mw_stack_walk_end(&mw_the_tracer);
     mw_stack_walk_begin();
     if (mw_tracer_clear(&mw_the_tracer) != MW_OK) {
-        mw_capi_domains_remove();
         mw_reuse_hooks_remove();
+        mw_capi_domains_remove();
         mw_allocator_hooks_remove();
         return PyErr_NoMemory();
     }
