@@ -416,6 +416,36 @@ static const PyMemAllocatorEx hooks[DOMAIN_COUNT] = {
     {NULL, obj_malloc, obj_calloc, obj_realloc, obj_free},
 };
 
+/* ── for ourselves ───────────────────────────────────────────────────────────────── */
+
+void *mw_allocator_hooks_object_unrecorded(size_t size)
+{
+    const PyMemAllocatorEx *next = &wrapped[OBJ];
+    bool was_inside = mw_guard_is_inside;
+    mw_guard guard;
+    void *block;
+
+    if (!mw_the_tracer.is_active)
+        return PyObject_Malloc(size);
+    guard = mw_guard_enter();
+    block = next->malloc(next->ctx, size);
+    if (!was_inside)
+        mw_guard_leave(guard);
+    return block;
+}
+
+void mw_allocator_hooks_adopt(void *block, size_t size)
+{
+    const PyThreadState *thread = mw_frames_thread_of_gil();
+    mw_guard guard;
+
+    if (is_quiet() || !mw_current_owns_main_lane(thread))
+        return;
+    guard = mw_guard_enter();
+    remember_main(&mw_the_tracer, guard, thread, block, size);
+    mw_guard_leave(guard);
+}
+
 /* ── installing ──────────────────────────────────────────────────────────────────── */
 
 /* Whether a call of CPython's allocator comes to our hook.  Nobody tells: others wrap ours

@@ -73,14 +73,17 @@ static PyObject *room(PyObject *module, PyObject *ignored)
 PyDoc_STRVAR(poison_doc, "_marks_poison($module, /)\n--\n\n"
                          "Fill the free stack with marks.");
 
-static PyObject *poison_stack(PyObject *module, PyObject *ignored)
+/* A mark of 32 bits is met at any multiple of four. */
+static uint64_t poison_word(void)
 {
     uint64_t word = check_mark();
 
-    /* A mark of 32 bits is met at any multiple of four. */
-    if (word <= UINT32_MAX)
-        word |= word << 32;
-    fill_free_stack(word);
+    return word <= UINT32_MAX ? word | word << 32 : word;
+}
+
+static PyObject *poison_stack(PyObject *module, PyObject *ignored)
+{
+    fill_free_stack(poison_word());
     Py_RETURN_NONE;
 }
 
@@ -139,7 +142,8 @@ static PyObject *look(PyObject *module, PyObject *arguments)
         return NULL;
     if (frame >= poison.from && frame < poison.to) {
         poison.pushes++;
-        poison.shown += shows((const mw_py_frame *)frame, shift);
+        poison.shown += shows((const mw_py_frame *)frame, shift) ||
+                        mw_frames_locals_are((const mw_py_frame *)frame, poison_word());
     }
     Py_RETURN_NONE;
 }

@@ -29,6 +29,13 @@ static inline bool mw_frames_can_carry(const mw_py_frame *frame)
     return frame->stacktop < 0;
 }
 
+/* A mark of either kind: most frames have neither. */
+static inline bool mw_frames_may_be_marked(const mw_py_frame *frame)
+{
+    return frame->stacktop < 0 ||
+           (frame->owner == FRAME_OWNED_BY_THREAD && frame->f_locals != NULL);
+}
+
 static inline uint64_t mw_frames_read_mark(const mw_py_frame *frame)
 {
     return (uint32_t)frame->stacktop;

@@ -39,6 +39,11 @@ static inline bool mw_frames_can_carry(const mw_py_frame *frame)
     return false;
 }
 
+static inline bool mw_frames_may_be_marked(const mw_py_frame *frame)
+{
+    return mw_frames_can_carry(frame);
+}
+
 static inline uint64_t mw_frames_read_mark(const mw_py_frame *frame)
 {
     return 0;
@@ -59,6 +64,11 @@ _Static_assert(offsetof(mw_py_frame, owner) == offsetof(mw_py_frame, return_offs
 static inline bool mw_frames_can_carry(const mw_py_frame *frame)
 {
     return frame->owner == FRAME_OWNED_BY_THREAD;
+}
+
+static inline bool mw_frames_may_be_marked(const mw_py_frame *frame)
+{
+    return mw_frames_can_carry(frame);
 }
 
 static inline uint64_t mw_frames_read_mark(const mw_py_frame *frame)

@@ -28,6 +28,8 @@
  *
  *   bool mw_frames_can_carry(const mw_py_frame *frame)
  *       Whether a mark may be written into this frame now.
+ *   bool mw_frames_may_be_marked(const mw_py_frame *frame)
+ *       False where neither this mark nor the one below can be.
  *   uint64_t mw_frames_read_mark(const mw_py_frame *frame)
  *       What stands in the place of the mark, with something else than a mark there too.
  *   void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
@@ -36,6 +38,9 @@
  *       MW_FRAMES_MARK_VALUE_MAXIMUM; a mark of session MW_FRAMES_MARK_NEVER is never
  *       written, so nothing belongs to it.
  *   bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, uint32_t *ret_value)
+ *
+ * Where such a mark does not survive a call of a Python function, frame_marks_locals.h has
+ * a second place for it, which does.
  */
 #pragma once
 
@@ -88,6 +93,8 @@ typedef struct _PyInterpreterFrame mw_py_frame;
 #else
 #error "memwhy needs CPython 3.11 or newer"
 #endif
+
+#include "pyext/frame_marks_locals.h"
 
 /* Whether the frame has not come to its RESUME instruction yet: it is still being set up,
  * or (a generator) has only just been made.  [code] is the frame's. */

@@ -42,4 +42,14 @@ static inline bool mw_frames_is_generator(const mw_py_frame *frame)
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
+#define MW_FRAMES_LOCALS_MARKS 1
+/* What stands in `f_locals` is handed out by locals() and the like. */
+#define MW_FRAMES_LOCALS_BECOME_DICT 1
+
+static inline bool mw_frames_code_is_instrumented(const PyCodeObject *code)
+{
+    (void)code;
+    return false;
+}
+
 #include "pyext/frame_marks_stacktop.h"

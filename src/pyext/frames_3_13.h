@@ -45,4 +45,15 @@ static inline bool mw_frames_is_generator(const mw_py_frame *frame)
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
+#define MW_FRAMES_LOCALS_MARKS 1
+
+/* Whether sys.monitoring may have put its own instructions in the place of any other. */
+static inline bool mw_frames_code_is_instrumented(const PyCodeObject *code)
+{
+    const _PyCoMonitoringData *monitoring = code->_co_monitoring;
+
+    return monitoring != NULL &&
+           (monitoring->lines != NULL || monitoring->per_instruction_opcodes != NULL);
+}
+
 #include "pyext/frame_marks_stacktop.h"

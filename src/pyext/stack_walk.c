@@ -14,24 +14,50 @@ typedef struct remembered_frame {
     mw_path path;      /* up to and including this frame        */
 } remembered_frame;
 
-/* The stack last seen.  The frames newly found by a walk wait in `fresh`, innermost
- * first, until they are interned from the outside in. */
+/* A step inward that was taken before: [path] is that of the instruction at [address] called
+ * from [caller].  That never changes while the code object lives, so a step that is found
+ * is right whichever frame took it. */
+typedef struct known_step {
+    uint64_t key;    /* address, and the epoch in which it meant that                   */
+    uint32_t caller; /* path number                                                     */
+    uint32_t path;   /* path number, and whether the code suits lasting marks: SUITS    */
+} known_step;
+
+#define SUITS UINT32_C(0x80000000)
+
+enum {
+    HINT_BITS = 9,
+    STEP_BITS = 11,
+    EPOCH_SHIFT = 48, /* an address has no more bits */
+    EPOCH_COUNT = 1 << 16,
+};
+
+/* What was last seen of a stack: the frames from [0], which carries a mark or is the
+ * outermost, inward to those that could not be marked.  The frames newly found by a walk
+ * wait in `fresh`, innermost first, until they are interned from the outside in. */
 static struct {
     const PyThreadState *thread;
-    uint64_t thread_id;       /* never reused, as the address of a thread state is  */
-    uint64_t code_deaths;     /* of the tracer, when the addresses below were good  */
-    mw_path root;             /* of the thread's paths */
-    remembered_frame *frames; /* outermost first       */
+    uint64_t thread_id;       /* never reused, as the address of a thread state is    */
+    uint64_t code_deaths;     /* of the tracer, when the addresses below were good    */
+    uint64_t epoch;           /* a new one where they lose their meaning              */
+    mw_path root;             /* of the thread's paths                                */
+    mw_path base;             /* of the caller of frames[0]                           */
+    bool is_anchored;         /* a mark in frames[0] says so; else it has no caller   */
+    bool is_raw;              /* the caller may be inside the interpreter's allocator */
+    remembered_frame *frames; /* outermost first                                      */
     uint32_t depth;
     uint32_t capacity;
+    uint32_t hints[1 << HINT_BITS]; /* by a frame's address: where it may stand       */
     mw_py_frame **fresh;
     uint32_t fresh_count;
     uint32_t fresh_capacity;
+    known_step steps[1 << STEP_BITS]; /* by the frame's address */
 } stack;
 
 enum {
     LOOKS_PER_CHECK = 4096,
-    EAGER_CHECKS = 512, /* the first looks of a process are all compared */
+    LOOKS_PER_FRAME = 16, /* a check of a deep stack puts off the next */
+    EAGER_CHECKS = 512,   /* the first looks of a process are all compared */
 };
 
 mw_stack_marks mw_the_stack_marks = {
@@ -43,6 +69,15 @@ static void reset(void)
 {
     stack.thread = NULL;
     stack.depth = 0;
+    stack.is_anchored = false;
+}
+
+/* What is remembered of instructions means nothing any more. */
+static void begin_epoch(void)
+{
+    stack.depth = 0;
+    if (++stack.epoch % EPOCH_COUNT == 0)
+        memset(stack.steps, 0, sizeof stack.steps);
 }
 
 size_t mw_stack_walk_memory_bytes(void)
@@ -52,14 +87,39 @@ size_t mw_stack_walk_memory_bytes(void)
 
 /* ── growing ─────────────────────────────────────────────────────────────────────── */
 
-static mw_status push_fresh(mw_py_frame *frame)
+static uint32_t mix(const mw_py_frame *frame)
 {
-    mw_status status = mw_alloc_grow(mw_alloc_pages(), &stack.fresh, stack.fresh_count,
-                                     &stack.fresh_capacity, sizeof *stack.fresh, DEPTH_MAXIMUM);
+    uintptr_t address = (uintptr_t)frame;
 
-    if (status == MW_OK)
-        stack.fresh[stack.fresh_count++] = frame;
-    return status;
+    return (uint32_t)(address >> 4 ^ address >> 13);
+}
+
+static uint32_t *hint_of(const mw_py_frame *frame)
+{
+    return &stack.hints[mix(frame) % (1 << HINT_BITS)];
+}
+
+static known_step *step_of(const mw_py_frame *frame)
+{
+    return &stack.steps[mix(frame) % (1 << STEP_BITS)];
+}
+
+static __attribute__((noinline)) mw_status grow_fresh(void)
+{
+    return mw_alloc_grow(mw_alloc_pages(), &stack.fresh, stack.fresh_count, &stack.fresh_capacity,
+                         sizeof *stack.fresh, DEPTH_MAXIMUM);
+}
+
+static inline mw_status push_fresh(mw_py_frame *frame)
+{
+    if (__builtin_expect(stack.fresh_count == stack.fresh_capacity, 0)) {
+        mw_status status = grow_fresh();
+
+        if (status != MW_OK)
+            return status;
+    }
+    stack.fresh[stack.fresh_count++] = frame;
+    return MW_OK;
 }
 
 static mw_status push_remembered(mw_py_frame *frame, mw_path path)
@@ -67,18 +127,74 @@ static mw_status push_remembered(mw_py_frame *frame, mw_path path)
     mw_status status = mw_alloc_grow(mw_alloc_pages(), &stack.frames, stack.depth, &stack.capacity,
                                      sizeof *stack.frames, DEPTH_MAXIMUM);
 
-    if (status == MW_OK)
-        stack.frames[stack.depth++] = (remembered_frame){frame, mw_frames_address(frame), path};
-    return status;
+    if (status != MW_OK)
+        return status;
+    *hint_of(frame) = stack.depth;
+    stack.frames[stack.depth++] = (remembered_frame){frame, mw_frames_address(frame), path};
+    return MW_OK;
+}
+
+/* ── marks ───────────────────────────────────────────────────────────────────────── */
+
+static inline bool read_lasting(const mw_tracer *tracer, const mw_py_frame *frame,
+                                mw_path *ret_caller)
+{
+    return mw_stack_walk_is_mark(tracer, mw_frames_read_lasting(frame), ret_caller);
+}
+
+/* Either of a frame's two marks. */
+static inline bool read_any(const mw_tracer *tracer, const mw_py_frame *frame, mw_path *ret_caller)
+{
+    return mw_frames_may_be_marked(frame) && (mw_stack_walk_read_mark(tracer, frame, ret_caller) ||
+                                              read_lasting(tracer, frame, ret_caller));
+}
+
+/* Whether what is known of [caller] may be left in frames of [thread] now.  A trace
+ * function may let the frame that it was called from jump: the one case in which a caller
+ * moves while its callee lives.  So nothing is left while one runs. */
+static bool may_mark(const PyThreadState *thread, mw_path caller)
+{
+    return mw_stack_walk_has_marks() && thread->tracing == 0 &&
+           caller.index <= MW_FRAMES_MARK_VALUE_MAXIMUM - mw_the_stack_marks.first_value;
+}
+
+static uint64_t mark_for(mw_path caller)
+{
+    const mw_stack_marks *marks = &mw_the_stack_marks;
+
+    return mw_frames_make_mark(marks->session, marks->first_value + caller.index);
+}
+
+static void mark_innermost(const PyThreadState *thread, mw_py_frame *frame, mw_path caller)
+{
+    if (may_mark(thread, caller) && mw_frames_can_carry(frame))
+        mw_frames_write_mark(frame, mark_for(caller));
+}
+
+/* Marks a frame that waits for a call to return; returns whether it is marked now. */
+static inline bool mark_outer(const PyThreadState *thread, mw_py_frame *frame, mw_path caller,
+                              bool suits)
+{
+    if (!may_mark(thread, caller))
+        return false;
+    if (!mw_frames_can_carry(frame))
+        return suits && mw_locals_mark_write(frame, mark_for(caller));
+    mw_frames_write_mark(frame, mark_for(caller));
+    return true;
 }
 
 /* ── the walk outward ────────────────────────────────────────────────────────────── */
 
-/* Where [frame] stands among the remembered frames below [top], or -1.  Frames of one
- * stack chunk lie at rising addresses, so those above [frame] are passed over; where that
- * does not hold, a frame may be missed, which costs time and nothing else. */
-static int64_t find_remembered(const mw_py_frame *frame, int64_t top)
+/* Where [frame] stands among the remembered frames below [top], or -1.  The hint may have
+ * been overwritten.  Frames of one stack chunk lie at rising addresses, so those above
+ * [frame] are passed over then; where that does not hold, a frame may be missed, which
+ * costs time and nothing else. */
+static inline int64_t find_remembered(const mw_py_frame *frame, int64_t top)
 {
+    int64_t hint = *hint_of(frame);
+
+    if (hint <= top && stack.frames[hint].frame == frame)
+        return hint;
     while (top >= 0 && stack.frames[top].frame > frame)
         top--;
     if (top >= 0 && stack.frames[top].frame == frame)
@@ -119,36 +235,109 @@ static int64_t compare_outward(int64_t start, int64_t *ret_changed)
     }
 }
 
-/* Collects into `fresh` what is not remembered of the chain from [frame] outward, and cuts
- * the remembered stack down to what still holds. */
-static mw_status collect(mw_py_frame *frame)
+/* Whether frames[0], which has been reached, is still called from [stack.base]. */
+static bool base_holds(const mw_tracer *tracer)
+{
+    mw_path caller;
+
+    if (!stack.is_anchored)
+        return mw_frames_caller(stack.frames[0].frame) == NULL;
+    return read_any(tracer, stack.frames[0].frame, &caller) && caller.index == stack.base.index;
+}
+
+/* Where the fresh frames begin: what is called from where. */
+typedef struct beginning {
+    mw_path path;        /* of the caller of the outermost fresh frame                  */
+    mw_py_frame *anchor; /* that frame, if it carries a mark; else NULL                 */
+    uint32_t kept;       /* of the remembered frames: they lie outward of the fresh ones */
+} beginning;
+
+/* The path up to the remembered frame [index]. */
+static beginning begin_after(int64_t index)
+{
+    return (beginning){index >= 0 ? stack.frames[index].path : stack.base, NULL,
+                       (uint32_t)(index + 1)};
+}
+
+static bool is_of_thread(const PyThreadState *thread)
+{
+    return stack.thread == thread && stack.thread_id == thread->id;
+}
+
+/* The path at which the stacks of [thread] begin. */
+static mw_status root_of(mw_tracer *tracer, const PyThreadState *thread, mw_path *ret_root)
+{
+    mw_thread number = mw_threads_number(&tracer->threads, thread->id, thread->thread_id,
+                                         thread->native_thread_id);
+    mw_instruction root = {number.index | MW_INSTRUCTION_THREAD};
+
+    return mw_path_trie_child(&tracer->paths, (mw_path){0}, root, ret_root);
+}
+
+static mw_status know_thread(mw_tracer *tracer, const PyThreadState *thread)
+{
+    mw_status status;
+
+    if (__builtin_expect(is_of_thread(thread), 1))
+        return MW_OK;
+    reset();
+    status = root_of(tracer, thread, &stack.root);
+    if (status != MW_OK)
+        return status;
+    stack.thread = thread;
+    stack.thread_id = thread->id;
+    return MW_OK;
+}
+
+/* The stack ends here, and nothing of it is remembered. */
+static mw_status begin_at_root(mw_tracer *tracer, const PyThreadState *thread,
+                               beginning *ret_beginning)
+{
+    mw_status status = know_thread(tracer, thread);
+
+    stack.is_anchored = false;
+    stack.base = stack.root;
+    *ret_beginning = begin_after(-1);
+    return status;
+}
+
+/* Collects into `fresh` what is not known of the chain from [frame] outward: up to a
+ * marked frame, which is the last to be collected, or to a remembered one from which on
+ * all still holds. */
+static mw_status collect(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
+                         beginning *ret_beginning)
 {
     int64_t top = (int64_t)stack.depth - 1;
     mw_status status = MW_OK;
 
     stack.fresh_count = 0;
     while (frame != NULL && status == MW_OK) {
-        int64_t found = find_remembered(frame, top);
+        bool is_marked = read_any(tracer, frame, &ret_beginning->path);
+        int64_t found = is_marked ? -1 : find_remembered(frame, top);
         int64_t reached;
         int64_t changed;
 
         if (found < 0) {
             status = push_fresh(frame);
+            if (is_marked) {
+                ret_beginning->anchor = frame;
+                ret_beginning->kept = stack.depth;
+                return status;
+            }
             frame = mw_frames_caller(frame);
             continue;
         }
         reached = compare_outward(found, &changed);
-        frame = mw_frames_caller(stack.frames[reached].frame);
-        if (reached == 0 && frame == NULL) {
-            /* The whole chain is known; from the first change inward it is not. */
-            stack.depth = (uint32_t)(changed < 0 ? found + 1 : changed);
+        if (reached == 0 && base_holds(tracer)) {
+            /* All is known; but from the first change inward it is not. */
+            *ret_beginning = begin_after(changed < 0 ? found : changed - 1);
             return changed < 0 ? MW_OK : refresh(found, changed);
         }
         status = refresh(found, reached);
+        frame = mw_frames_caller(stack.frames[reached].frame);
         top = reached - 1;
     }
-    stack.depth = 0;
-    return status;
+    return status == MW_OK ? begin_at_root(tracer, thread, ret_beginning) : status;
 }
 
 /* ── and back inward ─────────────────────────────────────────────────────────────── */
@@ -165,168 +354,244 @@ mw_status mw_stack_walk_step(mw_tracer *tracer, mw_path caller, const mw_py_fram
     return mw_path_trie_child(&tracer->paths, caller, instruction, ret_path);
 }
 
-static mw_path innermost_remembered(void)
-{
-    return stack.depth != 0 ? stack.frames[stack.depth - 1].path : stack.root;
-}
+/* A marked frame, whose path is found at once and so need not be remembered, unless it
+ * turns out to be the base of frames that cannot be marked. */
+typedef struct marked_frame {
+    mw_py_frame *frame; /* NULL: none since the last remembered frame */
+    mw_path caller;
+    mw_path path;
+} marked_frame;
 
-static mw_status intern_fresh(mw_tracer *tracer)
-{
-    mw_path path = innermost_remembered();
-
-    while (stack.fresh_count > 0) {
-        mw_py_frame *frame = stack.fresh[--stack.fresh_count];
-        mw_status status = mw_stack_walk_step(tracer, path, frame, &path);
-
-        if (status == MW_OK)
-            status = push_remembered(frame, path);
-        if (status != MW_OK)
-            return status;
-    }
-    return MW_OK;
-}
-
-static mw_status switch_thread(mw_tracer *tracer, const PyThreadState *thread)
-{
-    mw_thread number = mw_threads_number(&tracer->threads, thread->id, thread->thread_id,
-                                         thread->native_thread_id);
-    mw_instruction root = {number.index | MW_INSTRUCTION_THREAD};
-    mw_status status;
-
-    reset();
-    status = mw_path_trie_child(&tracer->paths, (mw_path){0}, root, &stack.root);
-    if (status != MW_OK)
-        return status;
-    stack.thread = thread;
-    stack.thread_id = thread->id;
-    return MW_OK;
-}
-
-static mw_status know_thread(mw_tracer *tracer, const PyThreadState *thread)
-{
-    if (__builtin_expect(stack.thread == thread && stack.thread_id == thread->id, 1))
-        return MW_OK;
-    return switch_thread(tracer, thread);
-}
-
-/* The path of the chain from [frame] outward, by the checked walk. */
-static mw_status walk_checked(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
-                              mw_path *ret_path)
-{
-    mw_status status = know_thread(tracer, thread);
-
-    if (status != MW_OK)
-        return status;
-    if (__builtin_expect(stack.code_deaths != tracer->code_deaths, 0)) {
-        stack.depth = 0;
-        stack.code_deaths = tracer->code_deaths;
-    }
-    status = collect(frame);
-    if (status == MW_OK && stack.fresh_count != 0)
-        status = intern_fresh(tracer);
-    if (status != MW_OK) {
-        reset();
-        return status;
-    }
-    *ret_path = innermost_remembered();
-    return MW_OK;
-}
-
-/* ── with marks ──────────────────────────────────────────────────────────────────── */
-
-static void write_mark(mw_py_frame *frame, mw_path caller)
-{
-    const mw_stack_marks *marks = &mw_the_stack_marks;
-
-    if (mw_stack_walk_has_marks() && mw_frames_can_carry(frame) &&
-        caller.index <= MW_FRAMES_MARK_VALUE_MAXIMUM - marks->first_value)
-        mw_frames_write_mark(
-            frame, mw_frames_make_mark(marks->session, marks->first_value + caller.index));
-}
-
-/* Collects into `fresh` the chain from [frame] outward up to and including the first
- * marked frame, and answers with the path of that frame's caller; the thread's root if no
- * frame is marked. */
-static mw_status collect_unmarked(mw_tracer *tracer, const PyThreadState *thread,
-                                  mw_py_frame *frame, mw_path *ret_path)
+/* Remembers a frame that carries no mark behind those that are kept. */
+static mw_status remember_unmarked(mw_py_frame *frame, mw_path path, marked_frame *anchor,
+                                   uint32_t *kept)
 {
     mw_status status = MW_OK;
 
-    stack.fresh_count = 0;
-    for (; frame != NULL && status == MW_OK; frame = mw_frames_caller(frame)) {
-        status = push_fresh(frame);
-        if (mw_stack_walk_read_mark(tracer, frame, ret_path))
-            return status;
+    stack.depth = *kept;
+    if (anchor->frame != NULL) {
+        stack.depth = 0;
+        stack.base = anchor->caller;
+        stack.is_anchored = true;
+        status = push_remembered(anchor->frame, anchor->path);
+        anchor->frame = NULL;
     }
     if (status == MW_OK)
-        status = know_thread(tracer, thread);
-    *ret_path = stack.root;
+        status = push_remembered(frame, path);
+    *kept = stack.depth;
     return status;
 }
 
-/* The path of the chain from [frame] outward where marks survive calls: on the way back
- * inward every frame that can gets its mark, so the next walk is short. */
-static mw_status walk_marked(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
-                             mw_path *ret_path)
+/* An instruction before RESUME counts in a generator's frame and is passed over in a
+ * function's, so the step depends on more than the instruction. */
+static bool may_be_known(const mw_py_frame *frame, const PyCodeObject *code)
 {
-    mw_status status = collect_unmarked(tracer, thread, frame, ret_path);
+    return code == NULL || !mw_frames_is_before_resume(frame, code);
+}
 
-    while (status == MW_OK && stack.fresh_count > 0) {
-        mw_py_frame *fresh = stack.fresh[--stack.fresh_count];
+static uint64_t key_of(const mw_py_frame *frame)
+{
+    return mw_frames_address(frame) | stack.epoch << EPOCH_SHIFT;
+}
 
-        write_mark(fresh, *ret_path);
-        status = mw_stack_walk_step(tracer, *ret_path, fresh, ret_path);
+/* Remembers a step that was taken for the first time. */
+static known_step learn(const mw_py_frame *frame, mw_path caller, mw_path path)
+{
+    const PyCodeObject *code = mw_frames_code(frame);
+    known_step step = {key_of(frame), caller.index, path.index};
+
+    if (code != NULL && mw_locals_marks_suit(code, stack.epoch))
+        step.path |= SUITS;
+    if (may_be_known(frame, code))
+        *step_of(frame) = step;
+    return step;
+}
+
+/* The frames of a walk on their way inward. */
+typedef struct inward {
+    mw_tracer *tracer;
+    const PyThreadState *thread;
+    beginning from;
+    marked_frame anchor;
+    mw_path path; /* of the next frame's caller */
+} inward;
+
+/* Marks or remembers a frame whose step is known, and goes on to the next. */
+static inline mw_status settle(inward *way, mw_py_frame *frame, known_step step)
+{
+    mw_path caller = way->path;
+
+    way->path.index = step.path & ~SUITS;
+    if (frame != way->from.anchor &&
+        !mark_outer(way->thread, frame, caller, (step.path & SUITS) != 0))
+        return remember_unmarked(frame, way->path, &way->anchor, &way->from.kept);
+    way->anchor = (marked_frame){frame, caller, way->path};
+    return MW_OK;
+}
+
+/* Takes the steps of as many fresh frames as fit, with all look-ups in flight at once. */
+static __attribute__((noinline)) mw_status take_steps(inward *way)
+{
+    enum { BATCH = 64 };
+    mw_tracer *tracer = way->tracer;
+    uint32_t count = stack.fresh_count < BATCH ? stack.fresh_count : BATCH;
+    mw_py_frame **outermost = &stack.fresh[stack.fresh_count];
+    mw_instruction instructions[BATCH] = {0};
+    mw_path paths[BATCH];
+    mw_status status = MW_OK;
+
+    for (uint32_t index = 0; index < count && status == MW_OK; index++)
+        status = mw_code_registry_instruction(tracer, outermost[-1 - (int64_t)index],
+                                              &instructions[index]);
+    if (status == MW_OK)
+        status = mw_path_trie_extend(&tracer->paths, way->path, instructions, count, paths);
+    for (uint32_t index = 0; index < count && status == MW_OK; index++) {
+        mw_py_frame *frame = outermost[-1 - (int64_t)index];
+
+        status = settle(way, frame, learn(frame, way->path, paths[index]));
     }
+    stack.fresh_count -= count;
     return status;
 }
 
-static void plan_next_check(void)
+static mw_status intern_fresh(mw_tracer *tracer, const PyThreadState *thread, beginning from,
+                              mw_path *ret_path)
+{
+    inward way = {tracer, thread, from, {0}, from.path};
+    mw_status status = MW_OK;
+
+    while (stack.fresh_count > 0 && status == MW_OK) {
+        mw_py_frame *frame = stack.fresh[stack.fresh_count - 1];
+        known_step step = *step_of(frame);
+
+        if (__builtin_expect(step.key == key_of(frame) && step.caller == way.path.index, 1)) {
+            stack.fresh_count--;
+            status = settle(&way, frame, step);
+        } else {
+            status = take_steps(&way);
+        }
+    }
+    *ret_path = way.path;
+    return status;
+}
+
+/* The path of the chain from [frame] outward. */
+static mw_status walk(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
+                      mw_path *ret_path)
+{
+    beginning from;
+    mw_status status;
+
+    /* Only a mark proves a stack of whatever thread. */
+    if (!stack.is_anchored && __builtin_expect(!is_of_thread(thread), 0))
+        reset();
+    if (__builtin_expect(stack.code_deaths != tracer->code_deaths, 0)) {
+        begin_epoch();
+        stack.code_deaths = tracer->code_deaths;
+    }
+    status = collect(tracer, thread, frame, &from);
+    if (status == MW_OK)
+        status = intern_fresh(tracer, thread, from, ret_path);
+    if (status != MW_OK)
+        reset();
+    return status;
+}
+
+/* ── looks ───────────────────────────────────────────────────────────────────────── */
+
+static void plan_next_check(uint32_t depth)
 {
     mw_stack_marks *marks = &mw_the_stack_marks;
 
     marks->until_check = marks->checks < EAGER_CHECKS ? 1 : marks->looks_per_check;
+    if (marks->until_check == LOOKS_PER_CHECK)
+        marks->until_check += depth * LOOKS_PER_FRAME;
 }
 
-/* Compares what a mark says with a checked walk that remembers nothing. */
-static mw_status check_mark(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
-                            mw_path marked, mw_path *ret_path)
+/* The slow, obvious walk: from the outermost frame inward, with nothing remembered and no
+ * mark read or left. */
+static mw_status walk_plainly(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
+                              uint32_t *ret_depth, mw_path *ret_path)
 {
-    mw_status status;
+    mw_status status = root_of(tracer, thread, ret_path);
+
+    stack.fresh_count = 0;
+    for (; frame != NULL && status == MW_OK; frame = mw_frames_caller(frame))
+        status = push_fresh(frame);
+    *ret_depth = stack.fresh_count;
+    while (stack.fresh_count > 0 && status == MW_OK)
+        status = mw_stack_walk_step(tracer, *ret_path, stack.fresh[--stack.fresh_count], ret_path);
+    return status;
+}
+
+/* Compares the path that was found for the caller of [frame] with the plain walk's, and
+ * answers with the latter. */
+static mw_status check_look(mw_tracer *tracer, const PyThreadState *thread, mw_py_frame *frame,
+                            mw_path *path)
+{
+    mw_path found = *path;
+    uint32_t depth;
+    mw_status status = walk_plainly(tracer, thread, mw_frames_caller(frame), &depth, path);
 
     mw_the_stack_marks.checks++;
-    plan_next_check();
-    reset();
-    status = walk_checked(tracer, thread, mw_frames_caller(frame), ret_path);
-    if (status == MW_OK && ret_path->index != marked.index) {
+    plan_next_check(depth);
+    if (status == MW_OK && path->index != found.index) {
         mw_the_stack_marks.mismatches++;
         mw_stack_walk_disable_marks();
+        reset();
     }
+    return status;
+}
+
+/* A look that is to be compared, or that found no mark of either kind. */
+static __attribute__((noinline)) mw_status look_further(mw_tracer *tracer,
+                                                        const PyThreadState *thread,
+                                                        mw_py_frame *frame, bool is_found,
+                                                        mw_path *ret_path)
+{
+    mw_status status = MW_OK;
+
+    if (!is_found) {
+        status = walk(tracer, thread, mw_frames_caller(frame), ret_path);
+        if (status != MW_OK)
+            return status;
+        mark_innermost(thread, frame, *ret_path);
+        mw_the_stack_marks.until_check -= mw_stack_walk_has_marks();
+        if (!stack.is_raw)
+            mw_locals_marks_replenish();
+    }
+    if (mw_the_stack_marks.until_check == 0)
+        status = check_look(tracer, thread, frame, ret_path);
     return status;
 }
 
 mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *thread,
                                       mw_py_frame *frame, mw_path *ret_path)
 {
-    mw_py_frame *caller = frame != NULL ? mw_frames_caller(frame) : NULL;
-    mw_path marked;
-    mw_status status;
+    bool is_found;
 
-    if (frame != NULL && mw_stack_walk_read_mark(tracer, frame, &marked))
-        return check_mark(tracer, thread, frame, marked, ret_path);
-    if (MW_FRAMES_MARK_SURVIVES_CALLS && mw_stack_walk_has_marks())
-        status = walk_marked(tracer, thread, caller, ret_path);
-    else
-        status = walk_checked(tracer, thread, caller, ret_path);
-    if (status == MW_OK && frame != NULL)
-        write_mark(frame, *ret_path);
-    return status;
+    if (frame == NULL)
+        return walk(tracer, thread, NULL, ret_path);
+    is_found = read_lasting(tracer, frame, ret_path);
+    if (is_found && !mw_stack_walk_read_mark(tracer, frame, ret_path)) {
+        mark_innermost(thread, frame, *ret_path);
+        mw_the_stack_marks.until_check--;
+    } else {
+        is_found = mw_stack_walk_read_mark(tracer, frame, ret_path);
+    }
+    if (is_found && __builtin_expect(mw_the_stack_marks.until_check != 0, 1))
+        return MW_OK;
+    return look_further(tracer, thread, frame, is_found, ret_path);
 }
 
 mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path *ret_path)
 {
     mw_py_frame *frame = mw_frames_innermost(thread);
-    mw_status status = mw_stack_walk_caller(tracer, thread, frame, ret_path);
+    mw_status status;
 
+    stack.is_raw = true;
+    status = mw_stack_walk_caller(tracer, thread, frame, ret_path);
+    stack.is_raw = false;
     if (status != MW_OK || frame == NULL)
         return status;
     return mw_stack_walk_step(tracer, *ret_path, frame, ret_path);
@@ -346,7 +611,8 @@ void mw_stack_walk_begin(void)
     const char *reason = reason_against_marks;
 
     reset();
-    plan_next_check();
+    begin_epoch();
+    plan_next_check(0);
     if (reason == NULL)
         reason = session < MW_FRAMES_MARK_LAST ? mw_frame_marks_objection()
                                                : "all their values have been used";
@@ -383,7 +649,7 @@ void mw_stack_walk_disable_marks(void)
 void mw_stack_walk_check_every(uint32_t looks)
 {
     mw_the_stack_marks.looks_per_check = looks;
-    plan_next_check();
+    plan_next_check(0);
 }
 
 /* ── without the GIL ─────────────────────────────────────────────────────────────── */

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT
  *
- * The calling thread's stack → a call path, in two ways.
+ * The calling thread's stack → a call path.
  *
- * The mark.  Once the path of a frame's caller is known, its number is left in the frame
+ * Marks.  Once the path of a frame's caller is known, its number is left in the frame
  * itself, in a place that the interpreter overwrites whenever the frame's activation ends
  * or its callers may have moved on (frame_marks_*.h says where, and why that is so).  The
  * next allocation under the same frame finds it: exact, in one load, however deep the
  * stack.  No value is ever written twice in a process: after a stop or a clear the values
  * go on where they were, so a mark that was left in a stack out of sight (a parked
- * greenlet's) means nothing any more; and when all have been used, marks stay off.  The
- * first 512 looks of a process, and then one in 4096, are compared with a checked walk;
- * should the two ever differ, marks are switched off for good.
+ * greenlet's) means nothing any more; and when all have been used, marks stay off.
  *
- * The checked walk, where there is no mark.
+ * From 3.11 to 3.13 the mark that is read first is lost with every call of a Python
+ * function.  A frame that waits for such a call is given a second one, which lasts, once an
+ * allocation further in has asked for its path.
  *
- * The walk remembers the frames of the last stack it saw, outermost first, each with the
- * instruction it ran and the path up to it.  The next walk goes outward from the caller
- * of the innermost frame until it meets a remembered frame, and from there checks every
- * link and every instruction outward against what it remembers.  Only what differs is
- * looked up again.  It is exact: nothing is taken over that has not been compared, so a
- * frame that was popped and pushed again at the same address deceives nobody.
+ * The walk, where there is no mark, goes outward to the first frame that has one, and
+ * back inward.  Each step inward, (caller's path, instruction) → path, is a fact that
+ * never changes while the code lives: a small table remembers the latest, and what is not
+ * there is looked up, all of a stack at once.  Frames that cannot carry a mark (those of
+ * generators and of modules; all of them while marks are off) are remembered in a row,
+ * with their instructions: the next walk meets the row somewhere and from there checks
+ * every link and every instruction outward, at about a nanosecond a frame.  Nothing is
+ * taken over that has not been compared, so a frame that was popped and pushed again at
+ * the same address deceives nobody.
  *
- * Comparing costs about a nanosecond a frame, since the remembered pointers let the
- * processor load all frames at once rather than follow the chain.
+ * The first 512 looks of a process, and then one in 4096, whatever way they took, are
+ * compared with a plain walk that remembers nothing; should the two ever differ, marks are
+ * switched off for good.
  *
  * Guarded by the GIL.
  */
@@ -34,7 +38,7 @@
 typedef struct mw_stack_marks {
     uint32_t session;         /* MW_FRAMES_MARK_NEVER while marks are off                */
     uint32_t first_value;     /* of the tables in force: the value of path 0             */
-    uint32_t until_check;     /* looks until one is compared with a checked walk         */
+    uint32_t until_check;     /* looks until one is compared with a plain walk           */
     uint32_t looks_per_check; /* 4096, but in tests                                      */
     uint64_t checks;          /* comparisons since the process began                     */
     uint64_t mismatches;      /* of them; the first switches marks off                   */
@@ -47,17 +51,24 @@ static inline bool mw_stack_walk_has_marks(void)
     return mw_the_stack_marks.session != MW_FRAMES_MARK_NEVER;
 }
 
-/* The path that a frame's mark names, if it has one of ours and of the tables in force. */
-static inline bool mw_stack_walk_read_mark(const mw_tracer *tracer, const mw_py_frame *frame,
-                                           mw_path *ret_caller)
+/* The path that [mark] names, if it is one of ours and of the tables in force. */
+static inline bool mw_stack_walk_is_mark(const mw_tracer *tracer, uint64_t mark,
+                                         mw_path *ret_caller)
 {
     uint32_t value;
 
-    if (!mw_frames_mark_belongs(mw_frames_read_mark(frame), mw_the_stack_marks.session, &value))
+    if (!mw_frames_mark_belongs(mark, mw_the_stack_marks.session, &value))
         return false;
     /* Unsigned: an older value wraps around and is out of range too. */
     ret_caller->index = value - mw_the_stack_marks.first_value;
     return ret_caller->index < tracer->paths.count;
+}
+
+/* The path of the caller of [frame], if a mark says so. */
+static inline bool mw_stack_walk_read_mark(const mw_tracer *tracer, const mw_py_frame *frame,
+                                           mw_path *ret_caller)
+{
+    return mw_stack_walk_is_mark(tracer, mw_frames_read_mark(frame), ret_caller);
 }
 
 /* The path of the caller of [frame], if its mark says it and need not be compared now. */

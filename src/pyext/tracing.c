@@ -28,6 +28,7 @@ static PyObject *begin(PyObject *module, const mw_tracer_options *options)
         return NULL;
     if (mw_the_tracer.is_active)
         Py_RETURN_NONE;
+    mw_locals_marks_init();
     if (mw_tracer_start_with(&mw_the_tracer, mw_alloc_pages(), options) != MW_OK)
         return PyErr_NoMemory();
     mw_stack_walk_begin();

@@ -20,6 +20,11 @@ import warnings
 import memwhy
 from memwhy import _memwhy
 
+try:
+    import greenlet
+except ImportError:
+    greenlet = None
+
 sys.setrecursionlimit(20000)
 warnings.simplefilter("ignore")
 RNG = random.Random(int(sys.argv[1]))
@@ -240,8 +245,10 @@ def jumping(n):
     def tracer(frame, event, argument):
         if event == "line" and frame.f_code is body.__code__ and not done:
             done.append(1)
+            allocate(1)
             with contextlib.suppress(ValueError):
                 frame.f_lineno = frame.f_code.co_firstlineno + 3
+            allocate(2)  # the caller of this very function has moved
         return tracer
 
     done = []
@@ -257,6 +264,67 @@ def jumping(n):
         body()
     finally:
         sys.settrace(None)
+
+
+# ── greenlets: stacks that are parked and go on elsewhere, with frames of their own ──
+
+PARKED = []
+
+
+def in_greenlet(n):
+    for _ in range(3):
+        step(n)
+        allocate(n)
+        deep_switch(RNG.choice([0, 3]))
+    return allocate(n)
+
+
+def deep_switch(n):
+    allocate(n)
+    if n > 0:
+        deep_switch(n - 1)
+    else:
+        greenlet.getcurrent().parent.switch([n])
+    allocate(n)
+
+
+def switching(n):
+    """Starts a greenlet or resumes one, which belongs to the thread that started it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if len(PARKED) < 5:
+        PARKED.append(greenlet.greenlet(in_greenlet))
+        PARKED[-1].switch(min(n, 2))
+        return
+    chosen = PARKED.pop(RNG.randrange(len(PARKED)))
+    if not chosen.dead:
+        chosen.parent = greenlet.getcurrent()
+        chosen.switch()
+        allocate()
+        PARKED.append(chosen)
+
+
+# ── looks at variables, which some marks stand in the way of ──
+
+
+def own_variables(n):
+    kept = [n]
+    step(min(n, 2))
+    found = locals()
+    allocate(len(found))
+    step(min(n, 1))
+    assert type(found) is dict and found["n"] == n and found["kept"] is kept
+    return dir()
+
+
+def variables_of_callers(n):
+    frame = sys._getframe()
+    for _ in range(RNG.randint(1, 6)):
+        frame = frame.f_back
+        if frame is None:
+            break
+        allocate(len(frame.f_locals))
+    step(min(n, 1))
 
 
 def restarted(n):
@@ -307,7 +375,11 @@ KINDS = [
     traced,
     profiled,
     jumping,
+    own_variables,
+    variables_of_callers,
 ]
+if greenlet is not None:
+    KINDS.append(switching)
 
 
 def step(n):

@@ -15,3 +15,10 @@ def test_every_mark_says_what_a_walk_of_the_stack_says(seed):
     done = python(PROGRAMS / "mark_stress.py", str(seed), STEPS, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 wrong, in force: True then True" in done.stdout
+
+
+def test_no_look_at_a_frame_tells_that_it_carries_a_mark():
+    seen = [python(PROGRAMS / "frame_views.py", how) for how in ("untraced", "traced")]
+    assert [done.returncode for done in seen] == [0, 0], seen[1].stderr
+    assert seen[0].stdout == seen[1].stdout
+    assert "same dict twice" in seen[0].stdout
