@@ -171,11 +171,13 @@ static void mark_innermost(const PyThreadState *thread, mw_py_frame *frame, mw_p
         mw_frames_write_mark(frame, mark_for(caller));
 }
 
-/* Marks a frame that waits for a call to return; returns whether it is marked now. */
+/* Marks a frame that waits for a call to return; returns whether it is marked now.  A
+ * generator's would be resumed, and lose its mark, before it is read twice: such frames are
+ * compared in a row. */
 static inline bool mark_outer(const PyThreadState *thread, mw_py_frame *frame, mw_path caller,
                               bool suits)
 {
-    if (!may_mark(thread, caller))
+    if (mw_frames_is_generator(frame) || !may_mark(thread, caller))
         return false;
     if (!mw_frames_can_carry(frame))
         return suits && mw_locals_mark_write(frame, mark_for(caller));
