@@ -44,7 +44,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
-        valgrind torture leaks leaks-here bench lint lint-layers lint-style lint-layout \
+        valgrind torture leaks leaks-here bench bench-quick lint lint-layers lint-style lint-layout \
         lint-spelling compile-gcc compile-clang tidy format clean
 
 help: ## this list
@@ -178,8 +178,22 @@ leaks-here: build
 	GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0 \
 	    $(python) tools/leaks.py $(TESTS)
 
-bench: build ## memwhy and the standard tracemalloc side by side
-	$(python) bench/run.py
+# ── measuring ────────────────────────────────────────────────────────────────────────
+#
+# Other tracers to compare with, from PyPI: each that can be had.
+bench_tools := $(VENV)/bench-tools-for-$(tag)
+$(bench_tools): bench/requirements.txt $(environment)
+	@for tool in $$(grep -v '^\#' $<); do \
+	    $(python) -m pip install --quiet --disable-pip-version-check --only-binary :all: "$$tool" || \
+	        echo "bench: no $$tool here, its figures are left out" >&2; \
+	done
+	@touch $@
+
+bench: build $(bench_tools) ## all measurements, into bench/results (half an hour)
+	$(python) bench/run.py $(BENCH)
+
+bench-quick: build ## a tenth of the same, in three minutes; BENCH='--only json,tree'
+	$(python) bench/run.py --quick $(BENCH)
 
 # ── reading ──────────────────────────────────────────────────────────────────────────
 
