@@ -75,7 +75,7 @@ class Runner:
         path = self.other if column == "other" else "/" + "." * len((self.other or "/")[1:])
         return kept | {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONPATH": path}
 
-    def run(self, kind, column, prefix=(), **arguments):
+    def run(self, kind, column, arguments, prefix=()):
         """The job's answer, or None when [column] cannot be had."""
         if column in self.skipped:
             return None
@@ -121,7 +121,7 @@ class Runner:
                 say(round_)
             for cell in cells:
                 if round_ < cell["repeats"]:
-                    answer = self.run(cell["kind"], cell["column"], **cell["arguments"])
+                    answer = self.run(cell["kind"], cell["column"], cell["arguments"])
                     if answer is not None:
                         cell.setdefault("answers", []).append(answer)
         return [cell for cell in cells if "answers" in cell]

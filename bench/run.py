@@ -19,9 +19,12 @@ import sys
 
 import columns
 import jobs
+import heaps
+import pairs
+import snapshots
 import suite
 
-PARTS = {"suite": suite}
+PARTS = {"suite": suite, "pairs": pairs, "heaps": heaps, "snapshots": snapshots}
 
 
 def interpreter():
