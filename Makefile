@@ -44,7 +44,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
-        valgrind torture leaks leaks-here bench bench-quick lint lint-layers lint-style lint-layout \
+        valgrind torture leaks leaks-here bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
         lint-spelling compile-gcc compile-clang tidy format clean
 
 help: ## this list
@@ -189,11 +189,36 @@ $(bench_tools): bench/requirements.txt $(environment)
 	done
 	@touch $@
 
-bench: build $(bench_tools) ## all measurements, into bench/results (half an hour)
-	$(python) bench/run.py $(BENCH)
+# The same code with line numbers, so that instructions can be told by source file.
+bench_lines := $(BUILD)/bench/lines-$(tag)
+$(bench_lines)/built: $(installed)
+	@rm -rf $(bench_lines)
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(alone) $(python) -m pip install --quiet \
+	    --disable-pip-version-check --no-build-isolation --no-deps --target=$(bench_lines) \
+	    --config-settings=build-dir=$(BUILD)/wheel-lines-$(tag) \
+	    --config-settings=setup-args=-Ddebug=true .
+	@touch $@
+
+bench: build $(bench_tools) $(bench_lines)/built ## all measurements but pyperformance's, and docs/performance.md (half an hour)
+	$(python) bench/run.py --lines=$(bench_lines) $(BENCH)
+	$(python) bench/page.py
 
 bench-quick: build ## a tenth of the same, in three minutes; BENCH='--only json,tree'
 	$(python) bench/run.py --quick $(BENCH)
+
+bench-pyperformance: build $(bench_tools) ## pyperformance's benchmarks, traced and untraced (half an hour)
+	$(python) bench/run.py --parts pyperformance $(BENCH)
+	$(python) bench/page.py
+
+performance-page: build ## the figures of bench/results into docs/performance.md
+	$(python) bench/page.py
+
+# GOAL=bench-pyperformance or bench-quick is another goal on that interpreter.
+bench-on-%: GOAL ?= bench
+bench-on-%:
+	+@MEMWHY_COMMIT=$$(git rev-parse --short=12 HEAD) \
+	    tools/pythons run $* sh -c '$(MAKE) --no-print-directory $(GOAL) BENCH="$(BENCH)" \
+	    PYTHON="$$PYTHON" VENV=$(BUILD)/$*/venv BUILD=$(BUILD)/$*'
 
 # ── reading ──────────────────────────────────────────────────────────────────────────
 

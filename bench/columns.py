@@ -127,13 +127,14 @@ MAKERS = {
     "untraced": Untraced,
     "exact": Memwhy,
     "other": Memwhy,     # the same, of another build: see run.py --other
+    "lines": Memwhy,     # the same, built with line numbers, for counts of instructions
     "sampled": Sampled,
     "tracemalloc1": lambda: Tracemalloc(1),
     "tracemalloc25": lambda: Tracemalloc(25),
     "memray": Memray,
 }
 
-OURS = ("exact", "other", "sampled")
+OURS = ("exact", "other", "lines", "sampled")
 
 
 def make(name):

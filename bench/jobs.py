@@ -6,12 +6,14 @@ environment, the same hash seed, and without address space randomisation where t
 had.  Nothing is measured before it is certain which build of memwhy answers: it must be
 the one that was built from this tree, after its newest source.
 """
+import contextlib
 import ctypes
 import filecmp
 import json
 import os
 import pathlib
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -57,11 +59,15 @@ def check_build(extension):
             raise WrongBuild(f"{package / source.name} differs from {source}: make build")
 
 
+class Failed(Exception):
+    """A job's process failed; the text is the end of what it said."""
+
+
 class Runner:
     """Runs jobs; remembers which columns cannot be had, and says so once."""
 
-    def __init__(self, other=None):
-        self.other = other
+    def __init__(self, other=None, lines=None):
+        self.directories = {"other": other, "lines": lines}
         self.skipped = {}
         self.builds = {}
         self.randomised = not without_randomisation()
@@ -71,26 +77,38 @@ class Runner:
     def environment(self, column):
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR")
                 if name in os.environ}
-        # As long as the other's, so that stacks begin at the same place.
-        path = self.other if column == "other" else "/" + "." * len((self.other or "/")[1:])
+        # All as long as the other's, so that stacks begin at the same place.
+        path = self.directories.get(column) or "/" + "." * len(self.directories["other"] or "")
         return kept | {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONPATH": path}
 
-    def run(self, kind, column, arguments, prefix=()):
+    def run(self, kind, column, arguments, prefix=(), timeout=None):
         """The job's answer, or None when [column] cannot be had."""
         if column in self.skipped:
             return None
         job = json.dumps({"kind": kind, "column": column, "arguments": arguments})
-        finished = subprocess.run([*prefix, sys.executable, str(HERE / "measure.py")], input=job,
-                                  capture_output=True, text=True, cwd=HERE,
-                                  env=self.environment(column))
-        if finished.returncode != 0:
-            raise RuntimeError(f"{job} failed ({finished.returncode}):\n{finished.stderr[-2000:]}")
-        answer = json.loads(finished.stdout)
+        out = self.process([*prefix, sys.executable, str(HERE / "measure.py")], job,
+                           self.environment(column), timeout)
+        answer = json.loads(out)
         if "unavailable" in answer:
             self.skip(column, answer["unavailable"])
             return None
         self.same_build(column, answer.pop("build"))
         return answer
+
+    def process(self, command, job, environment, timeout):
+        """What the job printed; it and all that it started are gone when this returns."""
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, cwd=HERE, env=environment,
+                                 start_new_session=True)
+        try:
+            out, err = child.communicate(job, timeout)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        if child.returncode != 0:
+            raise Failed(f"{job} ended with {child.returncode}:\n{err[-2000:]}")
+        return out
 
     def skip(self, column, reason):
         self.skipped[column] = reason
@@ -103,10 +121,11 @@ class Runner:
         if build is None:
             raise WrongBuild(f"{column} ran without memwhy")
         if column not in self.builds:
+            directory = self.directories.get(column)
+            if directory and not build["path"].startswith(os.path.abspath(directory)):
+                raise WrongBuild(f"{column} is {directory}, but {build['path']} was imported")
             if column != "other":
                 check_build(pathlib.Path(build["path"]))
-            elif not build["path"].startswith(os.path.abspath(self.other)):
-                raise WrongBuild(f"--other {self.other}, but {build['path']} was imported")
             print(f"{column}: memwhy {build['version']}, {build['path']}", file=sys.stderr)
             self.builds[column] = build
         if self.builds[column] != build:

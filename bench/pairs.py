@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Part "pairs": nanoseconds and instructions of one allocation and its free.
+"""Part "pairs": nanoseconds of one allocation and its free.
 
 The loop is C (pair/pair.c), so nothing but the allocator and the tracer is in the figure.
 A float is taken from its free list and given back: no allocation, but another owner.
@@ -8,8 +8,6 @@ import importlib.machinery
 import importlib.util
 import os
 import pathlib
-import re
-import shutil
 import subprocess
 import sysconfig
 import tempfile
@@ -28,7 +26,6 @@ SHAPES = {
     "float from its free list": ("float", 50, 1),
 }
 COLUMNS = ("untraced", "exact", "other", "sampled", "tracemalloc1", "tracemalloc25")
-COUNTED = ("untraced", "exact", "other", "sampled", "tracemalloc1")
 PAIRS = 2_000_000
 SLOW = {"tracemalloc1": 10, "tracemalloc25": 40}
 
@@ -84,66 +81,17 @@ def time_pairs(runner, options, module):
     return found
 
 
-FUNCTION = re.compile(r"^fn=\((\d+)\)(?: (.*))?$")
-CALLED = re.compile(r"^cfn=\((\d+)\)(?: (.*))?$")
-
-
-def self_costs(text):
-    """Instructions by function, its own alone, of a file in callgrind's format."""
-    names, costs, current, skip = {}, {}, None, False
-    for line in text.splitlines():
-        match = FUNCTION.match(line) or CALLED.match(line)
-        if match:
-            if match[2]:
-                names[match[1]] = match[2]
-            current = current if line.startswith("cfn") else names[match[1]]
-        elif line.startswith("calls="):
-            skip = True
-        elif line and line[0] in "0123456789+-*" and current is not None:
-            _, *cost = line.split()     # trailing zeros are left out
-            if not skip and cost:
-                costs[current] = costs.get(current, 0) + int(cost[0])
-            skip = False
-    return costs
-
-
-def count_instructions(runner, options, module):
-    """{column: {function: instructions a pair}}, of batches of 100."""
-    if shutil.which("valgrind") is None:
-        runner.skip("instructions", "there is no valgrind")
-        return {}
-    found = {}
-    pairs = 20_000
-    with tempfile.TemporaryDirectory() as directory:
-        for column in COUNTED:
-            if column not in options.columns and column != "untraced":
-                continue
-            file = pathlib.Path(directory) / column
-            prefix = ["valgrind", "--tool=callgrind", "--toggle-collect=measured_pairs",
-                      f"--callgrind-out-file={file}"]
-            arguments = {"module": module, "kind": "object", "batch": 100, "frames": 1,
-                         "pairs": pairs, "runs": 1}
-            if runner.run("pairs", column, arguments, prefix) is None:
-                continue
-            costs = self_costs(file.read_text())
-            found[column] = {name: jobs.rounded(cost / pairs) for name, cost in
-                             sorted(costs.items(), key=lambda item: -item[1])
-                             if cost >= pairs / 2}
-    return found
-
-
 def run(runner, options):
     jobs.progress("pairs")
     with tempfile.TemporaryDirectory() as directory:
-        module = compile_module(directory)
-        return {"ns": time_pairs(runner, options, module),
-                "instructions": count_instructions(runner, options, module)}
+        return time_pairs(runner, options, compile_module(directory))
 
 
 # ── tables ─────────────────────────────────────────────────────────────────────────────
 
 
-def show_times(times):
+def show(times):
+    """The table, in Markdown."""
     shown = [column for column in COLUMNS if any(column in of for of in times.values())]
     rows = []
     for label, of in times.items():
@@ -152,25 +100,3 @@ def show_times(times):
         added = values["exact"] - values["untraced"] if "exact" in values else None
         rows.append([*row, "–" if added is None else f"{added:.1f}"])
     return table(["ns per pair", *shown, "exact adds"], rows)
-
-
-def show_instructions(counts):
-    if not counts:
-        return "Instructions were not counted: there is no valgrind.\n"
-    functions = list(dict.fromkeys(name for column in ("untraced", "exact") if column in counts
-                                   for name in counts[column]))
-    shown = list(counts)
-    rows = []
-    for name in functions:
-        rows.append([f"`{name}`", *(f"{counts[c][name]:.0f}" if name in counts[c] else ""
-                                    for c in shown)])
-    others = [sum(cost for name, cost in counts[c].items() if name not in functions)
-              for c in shown]
-    if any(others):
-        rows.append(["others", *(f"{cost:.0f}" if cost else "" for cost in others)])
-    rows.append(["**together**", *(f"**{sum(counts[c].values()):.0f}**" for c in shown)])
-    return table(["instructions per pair", *shown], rows)
-
-
-def show(result):
-    return show_times(result["ns"]) + "\n" + show_instructions(result["instructions"])

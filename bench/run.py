@@ -20,11 +20,16 @@ import sys
 import columns
 import jobs
 import heaps
+import instructions
 import pairs
+import pyperformance_suite
 import snapshots
+import sources
 import suite
 
-PARTS = {"suite": suite, "pairs": pairs, "heaps": heaps, "snapshots": snapshots}
+PARTS = {"suite": suite, "pairs": pairs, "instructions": instructions, "heaps": heaps,
+         "snapshots": snapshots, "sources": sources}
+ALONE = {"pyperformance": pyperformance_suite}     # long, so only when it is asked for
 
 
 def interpreter():
@@ -42,20 +47,25 @@ def parse(arguments):
     parser.add_argument("--quick", action="store_true", help="a tenth of everything, three times")
     parser.add_argument("--scale", type=float, help="how much of each program is run (1)")
     parser.add_argument("--repeat", type=int, help="how often, instead of 5 and 3 times")
-    parser.add_argument("--parts", type=words, default=list(PARTS), help=",".join(PARTS))
+    parser.add_argument("--parts", type=words, default=list(PARTS), help=",".join(PARTS | ALONE))
     parser.add_argument("--only", type=words, help="programs of the suite, by name")
     parser.add_argument("--columns", type=words, help=",".join(columns.MAKERS))
     parser.add_argument("--other", help="a directory with another build's package memwhy")
+    parser.add_argument("--lines", help="a directory with memwhy built with line numbers")
     parser.add_argument("--output", type=pathlib.Path, help="where the JSON goes")
     options = parser.parse_args(arguments)
     options.whole = not (options.quick or options.scale or options.repeat or options.only
-                         or options.columns or options.other or options.parts != list(PARTS))
+                         or options.columns or options.other
+                         or options.parts not in (list(PARTS), list(ALONE)))
     if options.columns is None:
         options.columns = [name for name in columns.MAKERS if name != "other"]
         if options.quick:
             options.columns = ["untraced", "exact", "sampled", "tracemalloc1"]
     if options.other:
+        options.other = os.path.abspath(options.other)
         options.columns.append("other")
+    if options.lines:
+        options.lines = os.path.abspath(options.lines)
     options.scale = options.scale or (0.1 if options.quick else 1.0)
     options.repeat = options.repeat or (3 if options.quick else None)
     return options
@@ -65,17 +75,19 @@ def where(options):
     if options.output:
         return options.output
     if options.whole:
-        return jobs.HERE / "results" / f"{interpreter()}.json"
+        alone = "" if options.parts == list(PARTS) else "".join("." + name for name in ALONE)
+        return jobs.HERE / "results" / f"{interpreter()}{alone}.json"
     return jobs.TREE / "build" / "bench.json"
 
 
 def main(arguments=None):
     options = parse(arguments)
-    runner = jobs.Runner(options.other)
+    runner = jobs.Runner(options.other, options.lines)
     results = {"machine": jobs.machine(runner), "command": " ".join(["run.py", *sys.argv[1:]])}
     for name in options.parts:
-        results[name] = PARTS[name].run(runner, options)
-        print(PARTS[name].show(results[name]), flush=True)
+        part = (PARTS | ALONE)[name]
+        results[name] = part.run(runner, options)
+        print(part.show(results[name]), flush=True)
     results["machine"]["load_after"] = jobs.rounded(os.getloadavg()[0])
     results["builds"] = runner.builds
     results["skipped"] = runner.skipped
