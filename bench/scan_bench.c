@@ -98,8 +98,8 @@ int main(int argc, char **argv)
         start = now_ms();
         live = scan(&store);
         start = now_ms() - start;
-        printf("look at every block of %-10llu %8.3f ms, %.2f ns each\n",
-               (unsigned long long)live, start, start * 1e6 / (double)live);
+        printf("look at every block of %-10llu %8.3f ms, %.2f ns each\n", (unsigned long long)live,
+               start, start * 1e6 / (double)live);
     }
     mw_block_store_done(&store);
     return 0;
