@@ -92,6 +92,11 @@ class Sampled(Memwhy):
     def begin(self):
         self.module.start(sample=SAMPLE_BYTES)
 
+    def end(self):
+        if self.module.get_sampling() != SAMPLE_BYTES:
+            raise AssertionError(f"sampling is {self.module.get_sampling()}")
+        return super().end()
+
 
 class Memray(Untraced):
     """memray with Python's allocators traced, into a file that is thrown away."""

@@ -20,6 +20,7 @@ PIECES = {
     "tracemalloc25": (0.05, 3),
     "memray": (0.2, 3),
 }
+WITH_SPREAD = ("exact", "other", "sampled")
 TABLES = {"suite": "the suite", "shapes": "shapes of stacks",
           "strangers": "programs nobody tuned for"}
 
@@ -90,17 +91,17 @@ def one_table(title, programs):
         for column in shown:
             found = compared(of, column)
             row.append(ratio(found[0] if found else None))
-            if column == "exact":
+            if column in WITH_SPREAD:
                 row.append(spread(found))
         rows.append(row)
     mean = ["**geometric mean**", ""]
     for column in shown:
         mean.append(f"**{ratio(geometric_mean(programs, column))}**")
-        if column == "exact":
+        if column in WITH_SPREAD:
             mean.append("")
     heads = [title, "untraced"]
     for column in shown:
-        heads += [column, "rounds"] if column == "exact" else [column]
+        heads += [column, "rounds"] if column in WITH_SPREAD else [column]
     return table(heads, [*rows, mean])
 
 
