@@ -112,7 +112,7 @@ class Runner:
 
     def skip(self, column, reason):
         self.skipped[column] = reason
-        print(f"skipped the column {column}: {reason}", file=sys.stderr)
+        print(f"left out: {column}: {reason}", file=sys.stderr)
 
     def same_build(self, column, build):
         """The first answer of a column is checked and printed; the others must equal it."""

@@ -25,7 +25,7 @@ class Recorder:
 
     def __init__(self, loops, values):
         self.loops = loops      # name → loops; empty: find out
-        self.values = values
+        self.values = values    # 0: calibrate, no more
         self.times = {}
 
     def calibrated(self, name, run):
@@ -38,6 +38,8 @@ class Recorder:
 
     def record(self, name, run):
         loops = self.calibrated(name, run)
+        if self.values == 0:
+            return
         run(loops)
         self.times[name] = [run(loops) / loops for _ in range(self.values)]
 

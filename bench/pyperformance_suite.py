@@ -108,7 +108,7 @@ def attempt(runner, column, arguments):
         return None, last_line(str(error))
     if answer is not None and "refused" in answer:
         return None, answer["refused"]
-    if answer is not None and not answer["times"]:
+    if answer is not None and not answer["loops"]:
         return None, "it measures nothing"
     return answer, None
 
@@ -122,13 +122,13 @@ def calibrate(runner, suite, options):
         site, reason = suite.site(home)
         if site is not None:
             arguments = {"script": str(home / "run_benchmark.py"), "argv": argv, "site": site,
-                         "loops": {}, "values": 1}
+                         "loops": {}, "values": 0}
             answer, reason = attempt(runner, "untraced", arguments)
         if reason is None:
             ready[name] = arguments | {"loops": answer["loops"], "values": VALUES}
         else:
             missing[name] = reason
-            jobs.progress(f"pyperformance: not {name}: {reason}")
+        jobs.progress(f"pyperformance: {name}: {reason or 'runs'}")
     return ready, missing
 
 

@@ -72,9 +72,9 @@ def heap_plain(blocks):
 
 
 def timed(function, *arguments):
-    started = time.perf_counter()
+    started = time.process_time()
     result = function(*arguments)
-    return time.perf_counter() - started, result
+    return time.process_time() - started, result
 
 
 def measure(column, heap, repeats, **size):
