@@ -125,7 +125,7 @@ def calibrate(runner, suite, options):
                          "loops": {}, "values": 0}
             answer, reason = attempt(runner, "untraced", arguments)
         if reason is None:
-            ready[name] = arguments | {"loops": answer["loops"], "values": VALUES}
+            ready[name] = arguments | {"loops": answer["loops"], "values": 1 if options.quick else VALUES}
         else:
             missing[name] = reason
         jobs.progress(f"pyperformance: {name}: {reason or 'runs'}")
