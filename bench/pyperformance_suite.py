@@ -6,14 +6,15 @@ each script and column, in turns, the tracer on from before the script's first i
 each process one run to warm up and three that count.  What cannot be installed or run
 here is listed with its reason, and counts nowhere.
 """
+import builtins
 import os
 import pathlib
-import runpy
 import statistics
 import subprocess
 import sys
 import tempfile
 import tomllib
+import types
 
 import jobs
 import pyperf_standin
@@ -28,6 +29,15 @@ TIMEOUT_SECONDS = 180
 # ── in the measured process ────────────────────────────────────────────────────────────
 
 
+def run_as_main(script):
+    """As `python script` does, to the letter: there, __builtins__ is a module."""
+    main = types.ModuleType("__main__")
+    main.__dict__.update(__file__=script, __builtins__=builtins)
+    sys.modules["__main__"] = main
+    with open(script, "rb") as file:
+        exec(compile(file.read(), script, "exec"), main.__dict__)
+
+
 def measure(column, script, argv, site, loops, values):
     recorder = pyperf_standin.Recorder(loops, values)
     pyperf_standin.install(recorder)
@@ -37,7 +47,7 @@ def measure(column, script, argv, site, loops, values):
     with tempfile.TemporaryDirectory() as directory:
         os.chdir(directory)
         try:
-            runpy.run_path(script, run_name="__main__")
+            run_as_main(script)
         except pyperf_standin.Elsewhere as reason:
             return {"refused": str(reason)}
         os.chdir("/")
