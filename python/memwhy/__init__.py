@@ -30,18 +30,23 @@ from memwhy._memwhy import (
     Trace,
     Traceback,
     __version__,
-    clear_traces,
     get_degraded,
-    get_lost,
     get_object_traceback,
     get_overhead,
+    get_sampling,
     get_traceback_limit,
-    get_traced_memory,
-    is_tracing,
-    reset_peak,
-    stop,
-    take_snapshot,
 )
+# Exact tracing or sampling, whichever is on; memwhy.tracemalloc knows the former alone.
+from memwhy._memwhy import (
+    _either_clear_traces as clear_traces,
+    _either_get_lost as get_lost,
+    _either_get_traced_memory as get_traced_memory,
+    _either_is_tracing as is_tracing,
+    _either_reset_peak as reset_peak,
+    _either_stop as stop,
+    _either_take_snapshot as take_snapshot,
+)
+from memwhy._exact import exact
 from memwhy._start import start
 from memwhy._trace import trace
 
@@ -56,10 +61,12 @@ __all__ = [
     "Trace",
     "Traceback",
     "clear_traces",
+    "exact",
     "get_degraded",
     "get_lost",
     "get_object_traceback",
     "get_overhead",
+    "get_sampling",
     "get_traceback_limit",
     "get_traced_memory",
     "is_tracing",

@@ -35,15 +35,21 @@ static mw_row *find_row(const mw_hash_index *index, const mw_rows *rows, const m
     return NULL;
 }
 
-static mw_status append_lost_row(mw_rows *rows, const mw_row *older)
+/* Appends what is left, nothing, of row [number] of the older ones. */
+static mw_status append_lost_row(mw_rows *rows, const mw_rows *older, uint32_t number)
 {
-    mw_row lost = *older;
+    mw_row lost = older->items[number];
+    mw_status status;
 
     lost.bytes = 0;
     lost.blocks = 0;
-    lost.bytes_change = -older->bytes_change;
-    lost.blocks_change = -older->blocks_change;
-    return mw_rows_append(rows, &lost);
+    lost.bytes_change = -older->items[number].bytes_change;
+    lost.blocks_change = -older->items[number].blocks_change;
+    status = mw_rows_append(rows, &lost);
+    if (status == MW_OK && rows->are_estimated)
+        rows->estimates[rows->count - 1] =
+            (mw_row_estimate){.before = older->estimates[number].now};
+    return status;
 }
 
 /* In a plain group every row says that all it has is new; so what was there before is
@@ -60,13 +66,28 @@ static mw_status subtract_rows(mw_rows *rows, const mw_hash_index *index, const 
         if (match != NULL) {
             match->bytes_change -= row->bytes_change;
             match->blocks_change -= row->blocks_change;
+            if (rows->are_estimated)
+                rows->estimates[match - rows->items].before = older->estimates[i].now;
             continue;
         }
-        status = append_lost_row(rows, row);
+        status = append_lost_row(rows, older, i);
         if (status != MW_OK)
             return status;
     }
     return MW_OK;
+}
+
+/* Where one of the two is an estimate, so is the difference. */
+static mw_status estimate_both(mw_rows *rows, mw_rows *older)
+{
+    mw_status status = MW_OK;
+
+    rows->older_sample_bytes = older->sample_bytes;
+    if (older->are_estimated)
+        status = mw_rows_estimate(rows);
+    if (status == MW_OK && rows->are_estimated)
+        status = mw_rows_estimate(older);
+    return status;
 }
 
 mw_status mw_snapshot_diff(const mw_snapshot *older, const mw_snapshot *newer, mw_group_key key,
@@ -85,7 +106,9 @@ mw_status mw_snapshot_diff(const mw_snapshot *older, const mw_snapshot *newer, m
     if (status != MW_OK)
         goto done;
 
-    status = index_rows(&index, &rows);
+    status = estimate_both(&rows, &older_rows);
+    if (status == MW_OK)
+        status = index_rows(&index, &rows);
     if (status == MW_OK)
         status = subtract_rows(&rows, &index, &older_rows);
     if (status == MW_OK)

@@ -194,6 +194,13 @@ mw_status mw_snapshot_select(mw_snapshot *snapshot, const bool *keep, mw_snapsho
         if (status != MW_OK)
             goto done;
     }
+    for (uint32_t site = 1; site < snapshot->allocated_capacity; site++) {
+        if (site >= tables->site_count || !keep[site])
+            continue;
+        status = mw_snapshot_add_allocated(selected, (mw_site){site}, &snapshot->allocated[site]);
+        if (status != MW_OK)
+            goto done;
+    }
     assert(mw_snapshot_is_consistent(selected));
     status = MW_OK;
 
@@ -221,7 +228,7 @@ mw_status mw_snapshot_filter(mw_snapshot *snapshot, const mw_filter *filters, si
             goto done;
     }
     for (uint32_t site = 1; site < tables->site_count; site++) {
-        keep[site] = snapshot->tallies[site].blocks != 0 &&
+        keep[site] = (snapshot->tallies[site].blocks != 0 || site < snapshot->allocated_capacity) &&
                      site_stays(prepared, count, tables, &tables->sites[site]);
     }
     status = mw_snapshot_select(snapshot, keep, ret_snapshot);

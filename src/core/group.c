@@ -16,6 +16,7 @@
 #include "core/snapshot_tables.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 /* Domains up to here are found by array; any number may come, but few do. */
@@ -167,6 +168,39 @@ static mw_status intern_row(grouping *work, const mw_row *wanted, uint32_t *ret_
     return MW_OK;
 }
 
+/* The row to which what [site] has belongs. */
+static inline mw_status find_row_of_site(grouping *work, const mw_site_key *site,
+                                         uint32_t *ret_item)
+{
+    uint32_t number = memo_number(work->tables, work->rows.key, site);
+    mw_row wanted;
+    mw_status status;
+
+    *ret_item = number < work->memo_count ? work->memo[number] : 0;
+    if (*ret_item != 0)
+        return MW_OK;
+    wanted = row_of_site(work, site);
+    status = intern_row(work, &wanted, ret_item);
+    if (status == MW_OK && number < work->memo_count)
+        work->memo[number] = *ret_item;
+    return status;
+}
+
+/* The row to which what [frame] has belongs. */
+static inline mw_status find_row_of_frame(grouping *work, mw_frame frame, uint32_t *ret_item)
+{
+    uint32_t *item = &work->memo[frame.index];
+    mw_row wanted;
+    mw_status status = MW_OK;
+
+    if (*item == 0) {
+        wanted = row_of_frame(work, frame);
+        status = intern_row(work, &wanted, item);
+    }
+    *ret_item = *item;
+    return status;
+}
+
 static void add_to_row(grouping *work, uint32_t item, const mw_tally *tally)
 {
     mw_row *row = &work->rows.items[item - 1];
@@ -177,37 +211,22 @@ static void add_to_row(grouping *work, uint32_t item, const mw_tally *tally)
 
 static mw_status add_site(grouping *work, const mw_site_key *site, const mw_tally *tally)
 {
-    uint32_t number = memo_number(work->tables, work->rows.key, site);
-    uint32_t item = number < work->memo_count ? work->memo[number] : 0;
-    mw_status status;
+    uint32_t item;
+    mw_status status = find_row_of_site(work, site, &item);
 
-    if (item == 0) {
-        mw_row wanted = row_of_site(work, site);
-
-        status = intern_row(work, &wanted, &item);
-        if (status != MW_OK)
-            return status;
-        if (number < work->memo_count)
-            work->memo[number] = item;
-    }
-    add_to_row(work, item, tally);
-    return MW_OK;
+    if (status == MW_OK)
+        add_to_row(work, item, tally);
+    return status;
 }
 
 static mw_status add_frame(grouping *work, mw_frame frame, const mw_tally *tally)
 {
-    uint32_t *item = &work->memo[frame.index];
-    mw_status status;
+    uint32_t item;
+    mw_status status = find_row_of_frame(work, frame, &item);
 
-    if (*item == 0) {
-        mw_row wanted = row_of_frame(work, frame);
-
-        status = intern_row(work, &wanted, item);
-        if (status != MW_OK)
-            return status;
-    }
-    add_to_row(work, *item, tally);
-    return MW_OK;
+    if (status == MW_OK)
+        add_to_row(work, item, tally);
+    return status;
 }
 
 /* ── the two scopes ──────────────────────────────────────────────────────────────── */
@@ -306,6 +325,101 @@ static mw_status add_cumulative(grouping *work)
     return status;
 }
 
+/* ── estimates ───────────────────────────────────────────────────────────────────── */
+
+/* What the samples of each site stand for, into [of_sites]. */
+static void estimate_sites(const mw_snapshot *snapshot, mw_estimate *of_sites)
+{
+    for (uint32_t i = 0; i < snapshot->run_count; i++) {
+        mw_estimate part =
+            mw_estimate_of(snapshot->runs[i].size_bytes, mw_snapshot_run_blocks(snapshot, i),
+                           snapshot->tables->sample_bytes);
+
+        mw_estimate_add(&of_sites[snapshot->runs[i].site.index], &part);
+    }
+}
+
+/* What the sites have allocated, into [of_sites]. */
+static void copy_allocated(const mw_snapshot *snapshot, mw_estimate *of_sites)
+{
+    for (uint32_t site = 1; site < snapshot->tables->site_count; site++) {
+        const mw_estimate *allocated = mw_snapshot_allocated(snapshot, (mw_site){site});
+
+        if (allocated != NULL)
+            of_sites[site] = *allocated;
+    }
+}
+
+/* Adds what [site] has to a row, to which it may have been added already, through another
+ * frame of the same line. */
+static void estimate_row(grouping *work, uint32_t item, uint32_t site, const mw_estimate *estimate)
+{
+    mw_row_estimate *row = &work->rows.estimates[item - 1];
+
+    row->repeats = row->last_site == site ? row->repeats + 1 : 0;
+    row->last_site = site;
+    mw_estimate_add_again(&row->now, estimate, row->repeats);
+}
+
+/* Frame by frame: samples are few, and only so is it known how often a site counts. */
+static mw_status estimate_frames(grouping *work, uint32_t site, const mw_estimate *estimate)
+{
+    const mw_snapshot_tables *tables = work->tables;
+    const mw_traceback_row *traceback = &tables->tracebacks[tables->sites[site].traceback.index];
+    mw_path path = traceback->path;
+    mw_status status = MW_OK;
+    uint32_t item;
+
+    for (uint32_t left = traceback->frame_count; left != 0 && status == MW_OK; left--) {
+        status = find_row_of_frame(work, tables->paths[path.index].frame, &item);
+        if (status == MW_OK)
+            estimate_row(work, item, site, estimate);
+        path = tables->paths[path.index].caller;
+    }
+    return status;
+}
+
+static mw_status estimate_rows(grouping *work, const mw_estimate *of_sites, mw_group_scope scope)
+{
+    mw_status status = MW_OK;
+    uint32_t item;
+
+    for (uint32_t site = 1; site < work->tables->site_count && status == MW_OK; site++) {
+        if (of_sites[site].blocks == 0)
+            continue;
+        if (scope == MW_GROUP_CUMULATIVE) {
+            status = estimate_frames(work, site, &of_sites[site]);
+            continue;
+        }
+        status = find_row_of_site(work, &work->tables->sites[site], &item);
+        if (status == MW_OK)
+            estimate_row(work, item, site, &of_sites[site]);
+    }
+    for (uint32_t i = 0; i < work->rows.count; i++) {
+        work->rows.items[i].bytes = (uint64_t)llround(work->rows.estimates[i].now.bytes);
+        work->rows.items[i].blocks = (uint64_t)llround(work->rows.estimates[i].now.blocks);
+    }
+    return status;
+}
+
+/* What [fill] says that sites have, into rows. */
+static mw_status add_estimates(grouping *work, mw_group_scope scope,
+                               void (*fill)(const mw_snapshot *, mw_estimate *))
+{
+    uint32_t site_count = work->tables->site_count;
+    mw_estimate *of_sites = mw_alloc_array(work->alloc, site_count, sizeof *of_sites);
+    mw_status status;
+
+    if (of_sites == NULL)
+        return MW_NO_MEMORY;
+    work->rows.are_estimated = true;
+    work->rows.sample_bytes = work->tables->sample_bytes;
+    fill(work->snapshot, of_sites);
+    status = estimate_rows(work, of_sites, scope);
+    mw_alloc_release(work->alloc, of_sites, site_count * sizeof *of_sites);
+    return status;
+}
+
 /* ── the whole ───────────────────────────────────────────────────────────────────── */
 
 static mw_status grouping_init(grouping *work, const mw_snapshot *snapshot, mw_group_key key,
@@ -337,8 +451,22 @@ static void complete_rows(mw_rows *rows)
     assert(mw_rows_is_consistent(rows));
 }
 
-mw_status mw_snapshot_collect(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
-                              mw_alloc *alloc, mw_rows *ret_rows, mw_error *reterr)
+static mw_status add_live(grouping *work, mw_group_scope scope)
+{
+    if (work->tables->sample_bytes != 0)
+        return add_estimates(work, scope, estimate_sites);
+    return scope == MW_GROUP_CUMULATIVE ? add_cumulative(work) : add_innermost(work);
+}
+
+static mw_status add_allocated(grouping *work, mw_group_scope scope)
+{
+    return add_estimates(work, scope, copy_allocated);
+}
+
+/* Rows of what [add] adds. */
+static mw_status collect(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
+                         mw_status (*add)(grouping *, mw_group_scope), mw_alloc *alloc,
+                         mw_rows *ret_rows, mw_error *reterr)
 {
     grouping work;
     mw_status status;
@@ -350,7 +478,7 @@ mw_status mw_snapshot_collect(const mw_snapshot *snapshot, mw_group_key key, mw_
     status = grouping_init(&work, snapshot, key, alloc);
     if (status != MW_OK)
         goto done;
-    status = scope == MW_GROUP_CUMULATIVE ? add_cumulative(&work) : add_innermost(&work);
+    status = add(&work, scope);
     if (status != MW_OK)
         goto done;
     complete_rows(&work.rows);
@@ -365,13 +493,20 @@ done:
     return status;
 }
 
-mw_status mw_snapshot_group(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
-                            mw_alloc *alloc, mw_rows *ret_rows, mw_error *reterr)
+mw_status mw_snapshot_collect(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
+                              mw_alloc *alloc, mw_rows *ret_rows, mw_error *reterr)
+{
+    return collect(snapshot, key, scope, add_live, alloc, ret_rows, reterr);
+}
+
+static mw_status group(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
+                       mw_status (*add)(grouping *, mw_group_scope), mw_alloc *alloc,
+                       mw_rows *ret_rows, mw_error *reterr)
 {
     mw_rows rows = {0};
     mw_status status;
 
-    status = mw_snapshot_collect(snapshot, key, scope, alloc, &rows, reterr);
+    status = collect(snapshot, key, scope, add, alloc, &rows, reterr);
     if (status != MW_OK)
         return status;
     status = mw_rows_sort(&rows, MW_ROWS_BY_SIZE);
@@ -382,4 +517,20 @@ mw_status mw_snapshot_group(const mw_snapshot *snapshot, mw_group_key key, mw_gr
     }
     *ret_rows = rows;
     return MW_OK;
+}
+
+mw_status mw_snapshot_group(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
+                            mw_alloc *alloc, mw_rows *ret_rows, mw_error *reterr)
+{
+    return group(snapshot, key, scope, add_live, alloc, ret_rows, reterr);
+}
+
+mw_status mw_snapshot_group_allocated(const mw_snapshot *snapshot, mw_group_key key,
+                                      mw_group_scope scope, mw_alloc *alloc, mw_rows *ret_rows,
+                                      mw_error *reterr)
+{
+    if (mw_snapshot_sample_bytes(snapshot) == 0)
+        return mw_error_set(reterr, MW_BAD_INPUT,
+                            "what was allocated and freed again is known of samples alone");
+    return group(snapshot, key, scope, add_allocated, alloc, ret_rows, reterr);
 }

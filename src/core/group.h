@@ -23,6 +23,12 @@ typedef enum mw_group_scope { MW_GROUP_INNERMOST, MW_GROUP_CUMULATIVE } mw_group
 mw_status mw_snapshot_group(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
                             mw_alloc *alloc, mw_rows *ret_rows, mw_error *reterr) MW_MUST_CHECK;
 
+/* The same of all that was allocated since sampling began, dead or alive.  MW_BAD_INPUT if
+ * the snapshot is not a sampled one. */
+mw_status mw_snapshot_group_allocated(const mw_snapshot *snapshot, mw_group_key key,
+                                      mw_group_scope scope, mw_alloc *alloc, mw_rows *ret_rows,
+                                      mw_error *reterr) MW_MUST_CHECK;
+
 /* The same in no particular order, for who sorts by something else. */
 mw_status mw_snapshot_collect(const mw_snapshot *snapshot, mw_group_key key, mw_group_scope scope,
                               mw_alloc *alloc, mw_rows *ret_rows, mw_error *reterr) MW_MUST_CHECK;

@@ -186,6 +186,9 @@ void mw_rows_done(mw_rows *rows)
 {
     if (rows->items != NULL)
         mw_alloc_release(rows->alloc, rows->items, rows->capacity * sizeof *rows->items);
+    if (rows->estimates != NULL)
+        mw_alloc_release(rows->alloc, rows->estimates,
+                         rows->estimate_capacity * sizeof *rows->estimates);
     *rows = (mw_rows){.alloc = rows->alloc, .key = rows->key};
 }
 
@@ -195,10 +198,57 @@ mw_status mw_rows_append(mw_rows *rows, const mw_row *row)
 
     status = mw_alloc_grow(rows->alloc, &rows->items, rows->count, &rows->capacity,
                            sizeof *rows->items, UINT32_MAX);
+    if (status == MW_OK && rows->are_estimated)
+        status = mw_alloc_grow(rows->alloc, &rows->estimates, rows->count, &rows->estimate_capacity,
+                               sizeof *rows->estimates, UINT32_MAX);
     if (status != MW_OK)
         return status;
     rows->items[rows->count++] = *row;
     return MW_OK;
+}
+
+/* ── estimates ───────────────────────────────────────────────────────────────────── */
+
+mw_status mw_rows_estimate(mw_rows *rows)
+{
+    if (rows->are_estimated)
+        return MW_OK;
+    rows->estimates = mw_alloc_array(rows->alloc, rows->count, sizeof *rows->estimates);
+    if (rows->estimates == NULL)
+        return MW_NO_MEMORY;
+    rows->estimate_capacity = rows->count;
+    rows->are_estimated = true;
+    for (uint32_t i = 0; i < rows->count; i++)
+        rows->estimates[i].now = mw_estimate_exact(rows->items[i].bytes, rows->items[i].blocks);
+    return MW_OK;
+}
+
+mw_interval mw_rows_bytes_interval(const mw_rows *rows, uint32_t row)
+{
+    return mw_estimate_bytes_interval(&rows->estimates[row].now, rows->sample_bytes);
+}
+
+mw_interval mw_rows_blocks_interval(const mw_rows *rows, uint32_t row)
+{
+    return mw_estimate_blocks_interval(&rows->estimates[row].now, rows->sample_bytes);
+}
+
+mw_interval mw_rows_bytes_change_interval(const mw_rows *rows, uint32_t row)
+{
+    const mw_row_estimate *estimate = &rows->estimates[row];
+
+    return mw_interval_of_difference(
+        estimate->now.bytes, mw_rows_bytes_interval(rows, row), estimate->before.bytes,
+        mw_estimate_bytes_interval(&estimate->before, rows->older_sample_bytes));
+}
+
+mw_interval mw_rows_blocks_change_interval(const mw_rows *rows, uint32_t row)
+{
+    const mw_row_estimate *estimate = &rows->estimates[row];
+
+    return mw_interval_of_difference(
+        estimate->now.blocks, mw_rows_blocks_interval(rows, row), estimate->before.blocks,
+        mw_estimate_blocks_interval(&estimate->before, rows->older_sample_bytes));
 }
 
 /* ── the order ───────────────────────────────────────────────────────────────────── */
@@ -282,6 +332,24 @@ static void fill_entries(const mw_rows *rows, mw_rows_order order, entry *entrie
     }
 }
 
+/* Puts the estimates into the order of the sorted rows. */
+static mw_status sort_estimates(mw_rows *rows, const entry *sorted)
+{
+    mw_row_estimate *estimates;
+
+    if (!rows->are_estimated)
+        return MW_OK;
+    estimates = mw_alloc_array(rows->alloc, rows->count, sizeof *estimates);
+    if (estimates == NULL)
+        return MW_NO_MEMORY;
+    for (uint32_t i = 0; i < rows->count; i++)
+        estimates[i] = rows->estimates[sorted[i].row];
+    mw_alloc_release(rows->alloc, rows->estimates, rows->estimate_capacity * sizeof *estimates);
+    rows->estimates = estimates;
+    rows->estimate_capacity = rows->count;
+    return MW_OK;
+}
+
 mw_status mw_rows_sort(mw_rows *rows, mw_rows_order order)
 {
     sorting by = {rows, order};
@@ -297,6 +365,9 @@ mw_status mw_rows_sort(mw_rows *rows, mw_rows_order order)
         goto done;
     fill_entries(rows, order, entries);
     sorted = sort_entries(&by, entries, entries + rows->count, rows->count);
+    status = sort_estimates(rows, sorted);
+    if (status != MW_OK)
+        goto done;
     for (uint32_t i = 0; i < rows->count; i++)
         items[i] = rows->items[sorted[i].row];
     mw_alloc_release(rows->alloc, rows->items, rows->capacity * sizeof *items);

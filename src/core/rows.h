@@ -34,13 +34,37 @@ typedef struct mw_row {
     int64_t blocks_change;
 } mw_row;
 
+/* Of one row of a sampled snapshot: what its `bytes` and `blocks` are rounded from, and of
+ * a difference what was there before. */
+typedef struct mw_row_estimate {
+    mw_estimate now;
+    mw_estimate before;
+    uint32_t last_site; /* the last that was added; while grouping alone */
+    uint32_t repeats;   /* how often it has been added in a row          */
+} mw_row_estimate;
+
 typedef struct mw_rows {
     mw_alloc *alloc; /* borrowed                          */
     mw_row *items;   /* owned; `count` of them, sorted    */
     uint32_t count;
     uint32_t capacity;
     mw_group_key key;
+    bool are_estimated;         /* some of the snapshots were sampled                      */
+    mw_row_estimate *estimates; /* owned; as many as rows, in their order; else NULL       */
+    uint32_t estimate_capacity;
+    uint64_t sample_bytes;       /* of the (newer) snapshot; 0: exact                      */
+    uint64_t older_sample_bytes; /* of the older one                                       */
 } mw_rows;
+
+/* Makes estimated rows of exact ones, for comparing them with estimates. */
+mw_status mw_rows_estimate(mw_rows *rows) MW_MUST_CHECK;
+
+/* Where the truth about an estimated row is, with 95 % confidence at least: what is there,
+ * and how it changed. */
+mw_interval mw_rows_bytes_interval(const mw_rows *rows, uint32_t row);
+mw_interval mw_rows_blocks_interval(const mw_rows *rows, uint32_t row);
+mw_interval mw_rows_bytes_change_interval(const mw_rows *rows, uint32_t row);
+mw_interval mw_rows_blocks_change_interval(const mw_rows *rows, uint32_t row);
 
 void mw_rows_done(mw_rows *rows); /* accepts a zeroed struct */
 

@@ -37,6 +37,8 @@ void mw_snapshot_release(mw_snapshot *snapshot)
     alloc = tables->alloc;
     mw_alloc_release(alloc, snapshot->tallies,
                      snapshot->tally_capacity * sizeof *snapshot->tallies);
+    mw_alloc_release(alloc, snapshot->allocated,
+                     snapshot->allocated_capacity * sizeof *snapshot->allocated);
     mw_alloc_release(alloc, snapshot->runs, snapshot->run_capacity * sizeof *snapshot->runs);
     mw_alloc_release(alloc, snapshot, sizeof *snapshot);
     mw_snapshot_tables_release(tables);
@@ -89,6 +91,21 @@ mw_status mw_snapshot_append(mw_snapshot *snapshot, mw_site site, uint64_t size_
     return MW_OK;
 }
 
+mw_status mw_snapshot_add_allocated(mw_snapshot *snapshot, mw_site site,
+                                    const mw_estimate *allocated)
+{
+    while (snapshot->allocated_capacity <= site.index) {
+        mw_status status = mw_alloc_grow(
+            snapshot->tables->alloc, &snapshot->allocated, snapshot->allocated_capacity,
+            &snapshot->allocated_capacity, sizeof *snapshot->allocated, UINT32_MAX);
+
+        if (status != MW_OK)
+            return status;
+    }
+    mw_estimate_add(&snapshot->allocated[site.index], allocated);
+    return MW_OK;
+}
+
 /* ── reading ─────────────────────────────────────────────────────────────────────── */
 
 uint32_t mw_snapshot_frame_limit(const mw_snapshot *snapshot)
@@ -112,6 +129,7 @@ size_t mw_snapshot_memory_bytes(const mw_snapshot *snapshot)
 
     return sizeof *snapshot + sizeof *tables +
            snapshot->tally_capacity * sizeof *snapshot->tallies +
+           snapshot->allocated_capacity * sizeof *snapshot->allocated +
            snapshot->run_capacity * sizeof *snapshot->runs +
            mw_string_pool_memory_bytes(&tables->strings) +
            tables->frame_capacity * sizeof *tables->frames +
@@ -120,6 +138,32 @@ size_t mw_snapshot_memory_bytes(const mw_snapshot *snapshot)
            tables->sequence_hash_capacity * sizeof *tables->sequence_hashes +
            tables->site_capacity * sizeof *tables->sites +
            tables->thread_capacity * sizeof *tables->thread_names;
+}
+
+uint64_t mw_snapshot_sample_bytes(const mw_snapshot *snapshot)
+{
+    return snapshot->tables->sample_bytes;
+}
+
+mw_estimate mw_snapshot_estimate(const mw_snapshot *snapshot)
+{
+    uint64_t sample_bytes = snapshot->tables->sample_bytes;
+    mw_estimate sum = {0};
+
+    if (sample_bytes == 0)
+        return mw_estimate_exact(snapshot->live_bytes, snapshot->block_count);
+    for (uint32_t i = 0; i < snapshot->run_count; i++) {
+        mw_estimate part = mw_estimate_of(snapshot->runs[i].size_bytes,
+                                          mw_snapshot_run_blocks(snapshot, i), sample_bytes);
+
+        mw_estimate_add(&sum, &part);
+    }
+    return sum;
+}
+
+const mw_estimate *mw_snapshot_allocated(const mw_snapshot *snapshot, mw_site site)
+{
+    return site.index < snapshot->allocated_capacity ? &snapshot->allocated[site.index] : NULL;
 }
 
 uint32_t mw_snapshot_site_count(const mw_snapshot *snapshot)

@@ -20,12 +20,17 @@
  *
  * Everything in it costs by sites, not by blocks, but for one run per large block.
  *
+ * A sampled snapshot is the same of the blocks that were sampled, with their true sizes;
+ * how many marks there were tells what they stand for (core/estimate.h), and each site
+ * knows besides what it has allocated since sampling began, dead or alive.
+ *
  * What filters leave of a snapshot shares its tables: all numbers stay, and sites of which
  * no block is left have 0 live blocks.
  */
 #pragma once
 
 #include "base/alloc.h"
+#include "core/estimate.h"
 #include "core/ids.h"
 
 #include <stdbool.h>
@@ -68,6 +73,12 @@ uint32_t mw_snapshot_frame_limit(const mw_snapshot *snapshot);
 uint64_t mw_snapshot_live_bytes(const mw_snapshot *snapshot);
 uint64_t mw_snapshot_block_count(const mw_snapshot *snapshot);
 size_t mw_snapshot_memory_bytes(const mw_snapshot *snapshot);
+/* The mean distance of marks in a sampled snapshot; 0 where every block is there. */
+uint64_t mw_snapshot_sample_bytes(const mw_snapshot *snapshot);
+/* What all of the snapshot's blocks stand for. */
+mw_estimate mw_snapshot_estimate(const mw_snapshot *snapshot);
+/* What the site has allocated since sampling began; NULL where nobody knows. */
+const mw_estimate *mw_snapshot_allocated(const mw_snapshot *snapshot, mw_site site);
 
 uint32_t mw_snapshot_site_count(const mw_snapshot *snapshot);      /* sites are 1 … count      */
 uint32_t mw_snapshot_traceback_count(const mw_snapshot *snapshot); /* tracebacks are 1 … count */
@@ -121,6 +132,12 @@ mw_status mw_snapshot_builder_name_thread(mw_snapshot_builder *builder, mw_threa
  * MW_LIMIT when the snapshot's bytes or blocks would not fit in 64 bits. */
 mw_status mw_snapshot_builder_blocks(mw_snapshot_builder *builder, mw_site site,
                                      uint64_t size_bytes, uint64_t count) MW_MUST_CHECK;
+
+/* From now on the blocks are samples, [sample_bytes] apart on average. */
+void mw_snapshot_builder_sampled(mw_snapshot_builder *builder, uint64_t sample_bytes);
+/* Adds to what the site has allocated since sampling began. */
+mw_status mw_snapshot_builder_allocated(mw_snapshot_builder *builder, mw_site site,
+                                        const mw_estimate *allocated) MW_MUST_CHECK;
 
 /* Turns the builder into a snapshot that the caller releases; the builder is freed,
  * whether this succeeds or not.  (It does succeed: there is nothing to allocate.) */

@@ -194,6 +194,18 @@ mw_status mw_snapshot_builder_finish(mw_snapshot_builder *builder, mw_snapshot *
     return MW_OK;
 }
 
+void mw_snapshot_builder_sampled(mw_snapshot_builder *builder, uint64_t sample_bytes)
+{
+    builder->tables->sample_bytes = sample_bytes;
+}
+
+mw_status mw_snapshot_builder_allocated(mw_snapshot_builder *builder, mw_site site,
+                                        const mw_estimate *allocated)
+{
+    assert(site.index != 0 && site.index < builder->tables->site_count);
+    return mw_snapshot_add_allocated(builder->snapshot, site, allocated);
+}
+
 /* ── strings, frames, paths ──────────────────────────────────────────────────────── */
 
 mw_status mw_snapshot_builder_string(mw_snapshot_builder *builder, const char *utf8, size_t length,

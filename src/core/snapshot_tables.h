@@ -53,6 +53,7 @@ typedef struct mw_snapshot_tables {
     mw_alloc *alloc;     /* borrowed; outlives the tables         */
     uint32_t references; /* snapshots that share these tables     */
     uint32_t frame_limit;
+    uint64_t sample_bytes; /* mean distance of marks; 0: every block is there */
     mw_string_pool strings;
     mw_frame_row *frames; /* owned, like all arrays below          */
     mw_path_row *paths;
@@ -74,7 +75,9 @@ struct mw_snapshot {
     mw_snapshot_tables *tables; /* shared                                          */
     mw_tally *tallies;          /* owned; by site                                  */
     uint32_t tally_capacity;    /* at least as many as there are sites             */
-    mw_run *runs;               /* owned; no two neighbours have one site and size */
+    mw_estimate *allocated;     /* owned; by site, since sampling began; else NULL */
+    uint32_t allocated_capacity;
+    mw_run *runs; /* owned; no two neighbours have one site and size */
     uint32_t run_count;
     uint32_t run_capacity;
     uint64_t live_bytes;  /* sum of the tallies */
@@ -91,6 +94,10 @@ mw_status mw_snapshot_new(mw_snapshot_tables *tables, mw_snapshot **ret_snapshot
 /* Appends to tally and runs; what fails leaves the snapshot as it was. */
 mw_status mw_snapshot_append(mw_snapshot *snapshot, mw_site site, uint64_t size_bytes,
                              uint64_t count) MW_MUST_CHECK;
+
+/* Adds to what a site has allocated. */
+mw_status mw_snapshot_add_allocated(mw_snapshot *snapshot, mw_site site,
+                                    const mw_estimate *allocated) MW_MUST_CHECK;
 
 /* How many blocks the run has. */
 static inline uint64_t mw_snapshot_run_blocks(const mw_snapshot *snapshot, uint32_t run)

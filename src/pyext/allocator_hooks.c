@@ -15,6 +15,7 @@
 #include "pyext/allocator_hooks.h"
 
 #include "pyext/current_site.h"
+#include "pyext/hook_chain.h"
 #include "pyext/pymalloc_pools.h"
 
 #include <pthread.h>
@@ -23,12 +24,11 @@
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NOINLINE      __attribute__((noinline))
 
-enum domain { RAW, MEM, OBJ, DOMAIN_COUNT };
-
-static const PyMemAllocatorDomain python_domains[DOMAIN_COUNT] = {
-    PYMEM_DOMAIN_RAW,
-    PYMEM_DOMAIN_MEM,
-    PYMEM_DOMAIN_OBJ,
+enum domain {
+    RAW = MW_HOOK_RAW,
+    MEM = MW_HOOK_MEM,
+    OBJ = MW_HOOK_OBJ,
+    DOMAIN_COUNT = MW_HOOK_DOMAINS
 };
 
 /* What we wrap.  Written under the GIL, and only while our hooks are not in the chain. */
@@ -448,20 +448,16 @@ void mw_allocator_hooks_adopt(void *block, size_t size)
 
 /* ── installing ──────────────────────────────────────────────────────────────────── */
 
-/* Whether a call of CPython's allocator comes to our hook.  Nobody tells: others wrap ours
- * and put it back later, or put back what was there before it (tracemalloc does both, by
- * the order of starts and stops).  So the call is made. */
-static bool is_in_chain(enum domain domain)
+/* Our hooks pass calls through that come from within a hook, and note it. */
+static void probe(PyMemAllocatorEx *first)
 {
     mw_guard guard = mw_guard_enter();
-    PyMemAllocatorEx first;
 
-    was_called[domain] = false;
-    PyMem_GetAllocator(python_domains[domain], &first);
-    first.free(first.ctx, first.malloc(first.ctx, 1));
+    first->free(first->ctx, first->malloc(first->ctx, 1));
     mw_guard_leave(guard);
-    return was_called[domain];
 }
+
+static const mw_hook_set hook_set = {hooks, wrapped, probe, was_called};
 
 void mw_allocator_hooks_install(void)
 {
@@ -471,30 +467,16 @@ void mw_allocator_hooks_install(void)
     /* A hook that used the pools would not pass the probing calls through. */
     mw_pymalloc_pools_disable();
     /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
-    if (!is_in_chain(MEM) && !is_in_chain(OBJ))
+    if (!mw_hook_chain_has(&hook_set, MW_HOOK_MEM) && !mw_hook_chain_has(&hook_set, MW_HOOK_OBJ))
         mw_pymalloc_pools_probe();
-    for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
-        PyMemAllocatorEx hook = hooks[domain];
-
-        if (is_in_chain(domain))
-            continue;
-        PyMem_GetAllocator(python_domains[domain], &wrapped[domain]);
-        hook.ctx = wrapped[domain].ctx;
-        PyMem_SetAllocator(python_domains[domain], &hook);
-    }
+    mw_hook_chain_install(&hook_set);
     mw_pymalloc_pools_enable();
 }
 
 void mw_allocator_hooks_remove(void)
 {
     mw_pymalloc_pools_disable();
-    for (int domain = 0; domain < DOMAIN_COUNT; domain++) {
-        PyMemAllocatorEx current;
-
-        PyMem_GetAllocator(python_domains[domain], &current);
-        if (current.malloc == hooks[domain].malloc)
-            PyMem_SetAllocator(python_domains[domain], &wrapped[domain]);
-    }
+    mw_hook_chain_remove(&hook_set);
 }
 
 void mw_allocator_hooks_retire(void)

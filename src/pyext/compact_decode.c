@@ -24,7 +24,8 @@ typedef struct mw_decoder {
     mw_snapshot_builder *builder;
     uint32_t frame_limit;
     uint32_t string_count, thread_count;
-    row_view frames, paths, sites, runs;
+    row_view frames, paths, sites, runs, allocated;
+    uint64_t sample_bytes; /* 0: exact */
     /* What the builder made of each row; index 0 is 0.  Equal rows give equal handles. */
     mw_string *made_strings;
     mw_frame *made_frames;
@@ -83,10 +84,12 @@ static bool open_header(mw_decoder *decoder)
     if (!PyTuple_CheckExact(state) || PyTuple_GET_SIZE(state) < 1 ||
         !PyLong_CheckExact(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_VERSION)))
         return refuse("it has no version");
-    if (PyLong_AsLongAndOverflow(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_VERSION), &overflow) !=
-        MW_COMPACT_VERSION)
+    long version =
+        PyLong_AsLongAndOverflow(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_VERSION), &overflow);
+    if (version != MW_COMPACT_VERSION && version != MW_COMPACT_VERSION_SAMPLED)
         return refuse("its version is not known; a newer memwhy may read it");
-    if (PyTuple_GET_SIZE(state) != MW_COMPACT_PLACES ||
+    if (PyTuple_GET_SIZE(state) !=
+            (version == MW_COMPACT_VERSION ? MW_COMPACT_PLACES : MW_COMPACT_PLACES_SAMPLED) ||
         !PyLong_CheckExact(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_LIMIT)))
         return refuse("a part of it is missing");
     long limit =
@@ -97,11 +100,31 @@ static bool open_header(mw_decoder *decoder)
     return true;
 }
 
+/* What only a sampled snapshot has. */
+static bool open_samples(mw_decoder *decoder)
+{
+    PyObject *state = decoder->state;
+    PyObject *number;
+    int overflow;
+
+    if (PyTuple_GET_SIZE(state) != MW_COMPACT_PLACES_SAMPLED)
+        return true;
+    number = PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_SAMPLE_BYTES);
+    if (!PyLong_CheckExact(number))
+        return refuse("a part of it is missing");
+    long long sample_bytes = PyLong_AsLongLongAndOverflow(number, &overflow);
+    if (sample_bytes < 1 || (uint64_t)sample_bytes > MW_SAMPLE_BYTES_MAXIMUM)
+        return refuse("the distance of its samples is out of range");
+    decoder->sample_bytes = (uint64_t)sample_bytes;
+    return open_rows(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_ALLOCATED),
+                     sizeof(mw_compact_allocated), &decoder->allocated);
+}
+
 static bool open_parts(mw_decoder *decoder)
 {
     PyObject *state = decoder->state;
 
-    return open_header(decoder) &&
+    return open_header(decoder) && open_samples(decoder) &&
            open_texts(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_STRINGS), &decoder->string_count) &&
            open_texts(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_THREADS), &decoder->thread_count) &&
            open_rows(PyTuple_GET_ITEM(state, MW_COMPACT_PLACE_FRAMES), sizeof(mw_compact_frame),
@@ -263,6 +286,61 @@ static bool decode_runs(mw_decoder *decoder)
     return true;
 }
 
+/* The least, the likely and the uncertain: each a number, in order, that sums can bear. */
+static bool is_possible(double seen, double estimate, double variance)
+{
+    const double maximum = (double)MW_RAW_TOTAL_MAXIMUM;
+
+    return seen >= 0 && seen <= estimate && estimate <= maximum && variance >= 0 &&
+           variance <= maximum * maximum;
+}
+
+static bool decode_allocated(mw_decoder *decoder)
+{
+    if (decoder->sample_bytes != 0)
+        mw_snapshot_builder_sampled(decoder->builder, decoder->sample_bytes);
+    for (uint32_t i = 1; i <= decoder->allocated.count; i++) {
+        mw_compact_allocated row;
+        read_row(&decoder->allocated, i, &row, sizeof row);
+        if (row.site == 0 || row.site > decoder->sites.count)
+            return refuse("a sum names a site that is not there");
+        if (!is_possible(row.seen_blocks, row.blocks, row.blocks_variance) ||
+            !is_possible(row.seen_bytes, row.bytes, row.bytes_variance) ||
+            !is_possible(0, 0, row.unseen_square))
+            return refuse("a sum of what was allocated is out of range");
+        mw_estimate allocated = {.blocks = row.blocks,
+                                 .bytes = row.bytes,
+                                 .seen_blocks = row.seen_blocks,
+                                 .seen_bytes = row.seen_bytes,
+                                 .blocks_variance = row.blocks_variance,
+                                 .bytes_variance = row.bytes_variance,
+                                 .unseen_square = row.unseen_square,
+                                 .repeats = 1};
+        if (!check_status(mw_snapshot_builder_allocated(decoder->builder,
+                                                        decoder->made_sites[row.site], &allocated)))
+            return false;
+    }
+    return true;
+}
+
+/* Sums over every frame of every traceback must stay within 64 bits, as estimates too. */
+static bool check_estimates(const mw_snapshot *snapshot)
+{
+    mw_estimate live = mw_snapshot_estimate(snapshot);
+    mw_estimate allocated = {0};
+
+    for (uint32_t site = 1; site <= mw_snapshot_site_count(snapshot); site++) {
+        const mw_estimate *of_site = mw_snapshot_allocated(snapshot, (mw_site){site});
+        if (of_site != NULL)
+            mw_estimate_add(&allocated, of_site);
+    }
+    if (live.bytes > (double)MW_RAW_TOTAL_MAXIMUM || live.blocks > (double)MW_RAW_TOTAL_MAXIMUM ||
+        allocated.bytes > (double)MW_RAW_TOTAL_MAXIMUM ||
+        allocated.blocks > (double)MW_RAW_TOTAL_MAXIMUM)
+        return refuse("its samples stand for more than there can be");
+    return true;
+}
+
 /* ── public ──────────────────────────────────────────────────────────────────────── */
 
 static void decoder_done(mw_decoder *decoder)
@@ -290,12 +368,17 @@ mw_snapshot *mw_compact_state_decode(PyObject *tuple)
     if (!open_parts(&decoder) || !allocate_all(&decoder))
         goto done;
     if (!decode_strings(&decoder) || !decode_threads(&decoder) || !decode_frames(&decoder) ||
-        !decode_paths(&decoder) || !decode_sites(&decoder) || !decode_runs(&decoder))
+        !decode_paths(&decoder) || !decode_sites(&decoder) || !decode_runs(&decoder) ||
+        !decode_allocated(&decoder))
         goto done;
     finished = decoder.builder;
     decoder.builder = NULL;
     if (!check_status(mw_snapshot_builder_finish(finished, &snapshot)))
         snapshot = NULL;
+    if (snapshot != NULL && decoder.sample_bytes != 0 && !check_estimates(snapshot)) {
+        mw_snapshot_release(snapshot);
+        snapshot = NULL;
+    }
 
 done:
     decoder_done(&decoder);

@@ -29,7 +29,7 @@ typedef struct row_list {
 typedef struct mw_encoder {
     mw_snapshot *snapshot; /* borrowed */
     mw_numbering strings, frames, paths, sites, threads;
-    row_list frame_rows, path_rows, site_rows, run_rows;
+    row_list frame_rows, path_rows, site_rows, run_rows, allocated_rows;
     row_list chain;         /* uint32 handles of paths that wait for their callers' numbers */
     PyObject *texts;        /* list of str */
     PyObject *thread_texts; /* likewise    */
@@ -198,19 +198,56 @@ static bool encode_runs(mw_encoder *encoder)
     return true;
 }
 
+static bool encode_allocated(mw_encoder *encoder)
+{
+    const mw_snapshot *snapshot = encoder->snapshot;
+
+    for (uint32_t site = 1; site <= mw_snapshot_site_count(snapshot); site++) {
+        const mw_estimate *allocated = mw_snapshot_allocated(snapshot, (mw_site){site});
+        mw_compact_allocated compact;
+        if (allocated == NULL || allocated->blocks == 0)
+            continue;
+        compact = (mw_compact_allocated){.blocks = allocated->blocks,
+                                         .bytes = allocated->bytes,
+                                         .seen_blocks = allocated->seen_blocks,
+                                         .seen_bytes = allocated->seen_bytes,
+                                         .blocks_variance = allocated->blocks_variance,
+                                         .bytes_variance = allocated->bytes_variance,
+                                         .unseen_square = allocated->unseen_square};
+        if (!encode_site(encoder, (mw_site){site}, &compact.site) ||
+            !append_row(&encoder->allocated_rows, &compact))
+            return false;
+    }
+    return true;
+}
+
 static PyObject *rows_as_bytes(const row_list *rows)
 {
     return PyBytes_FromStringAndSize(rows->bytes,
                                      (Py_ssize_t)rows->count * (Py_ssize_t)rows->row_bytes);
 }
 
-static PyObject *make_tuple(const mw_encoder *encoder)
+/* The tuple of an exact snapshot, with the given version. */
+static PyObject *make_tuple(const mw_encoder *encoder, int version)
 {
-    return Py_BuildValue("(iINNNNNN)", MW_COMPACT_VERSION,
+    return Py_BuildValue("(iINNNNNN)", version,
                          (unsigned int)mw_snapshot_frame_limit(encoder->snapshot),
                          PyList_AsTuple(encoder->texts), rows_as_bytes(&encoder->frame_rows),
                          rows_as_bytes(&encoder->path_rows), PyList_AsTuple(encoder->thread_texts),
                          rows_as_bytes(&encoder->site_rows), rows_as_bytes(&encoder->run_rows));
+}
+
+static PyObject *make_sampled_tuple(const mw_encoder *encoder)
+{
+    PyObject *tuple = make_tuple(encoder, MW_COMPACT_VERSION_SAMPLED);
+    PyObject *more =
+        Py_BuildValue("(KN)", (unsigned long long)mw_snapshot_sample_bytes(encoder->snapshot),
+                      rows_as_bytes(&encoder->allocated_rows));
+    PyObject *whole = tuple != NULL && more != NULL ? PySequence_Concat(tuple, more) : NULL;
+
+    Py_XDECREF(tuple);
+    Py_XDECREF(more);
+    return whole;
 }
 
 static void numbering_done(mw_numbering *numbering)
@@ -234,6 +271,7 @@ static void encoder_done(mw_encoder *encoder)
     row_list_done(&encoder->path_rows);
     row_list_done(&encoder->site_rows);
     row_list_done(&encoder->run_rows);
+    row_list_done(&encoder->allocated_rows);
     row_list_done(&encoder->chain);
     Py_XDECREF(encoder->texts);
     Py_XDECREF(encoder->thread_texts);
@@ -248,14 +286,17 @@ PyObject *mw_compact_state_encode(mw_snapshot *snapshot)
         .path_rows.row_bytes = sizeof(mw_compact_path),
         .site_rows.row_bytes = sizeof(mw_compact_site),
         .run_rows.row_bytes = sizeof(mw_compact_run),
+        .allocated_rows.row_bytes = sizeof(mw_compact_allocated),
         .chain.row_bytes = sizeof(uint32_t),
         .texts = PyList_New(0),
         .thread_texts = PyList_New(0),
     };
     PyObject *tuple = NULL;
 
-    if (encoder.texts != NULL && encoder.thread_texts != NULL && encode_runs(&encoder))
-        tuple = make_tuple(&encoder);
+    if (encoder.texts != NULL && encoder.thread_texts != NULL && encode_runs(&encoder) &&
+        encode_allocated(&encoder))
+        tuple = mw_snapshot_sample_bytes(snapshot) != 0 ? make_sampled_tuple(&encoder)
+                                                        : make_tuple(&encoder, MW_COMPACT_VERSION);
     encoder_done(&encoder);
     return tuple;
 }

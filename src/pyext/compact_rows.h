@@ -10,7 +10,8 @@
 #error "compact states are little-endian and are copied from memory as they are"
 #endif
 
-enum { MW_COMPACT_VERSION = 1 };
+/* What exact snapshots are written as, which every reader knows, and sampled ones. */
+enum { MW_COMPACT_VERSION = 1, MW_COMPACT_VERSION_SAMPLED = 2 };
 
 /* Places in the tuple. */
 enum {
@@ -22,7 +23,10 @@ enum {
     MW_COMPACT_PLACE_THREADS,
     MW_COMPACT_PLACE_SITES,
     MW_COMPACT_PLACE_RUNS,
-    MW_COMPACT_PLACES
+    MW_COMPACT_PLACES,
+    MW_COMPACT_PLACE_SAMPLE_BYTES = MW_COMPACT_PLACES,
+    MW_COMPACT_PLACE_ALLOCATED,
+    MW_COMPACT_PLACES_SAMPLED,
 };
 
 typedef struct mw_compact_frame {
@@ -42,7 +46,13 @@ typedef struct mw_compact_run {
     uint64_t site, size_bytes, blocks;
 } mw_compact_run;
 
+typedef struct mw_compact_allocated {
+    uint64_t site;
+    double blocks, bytes, seen_blocks, seen_bytes, blocks_variance, bytes_variance, unseen_square;
+} mw_compact_allocated;
+
 _Static_assert(sizeof(mw_compact_frame) == 16, "rows have no padding");
 _Static_assert(sizeof(mw_compact_path) == 8, "rows have no padding");
 _Static_assert(sizeof(mw_compact_site) == 16, "rows have no padding");
 _Static_assert(sizeof(mw_compact_run) == 24, "rows have no padding");
+_Static_assert(sizeof(mw_compact_allocated) == 64, "rows have no padding");

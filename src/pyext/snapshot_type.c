@@ -122,17 +122,26 @@ static int grouping_init(mw_grouping *grouping, PyObject *self, PyObject *key_na
     return 0;
 }
 
-static PyObject *statistics_of_tables(const mw_grouping *grouping, mw_faces *faces)
+/* What lists of statistics are made by. */
+typedef mw_status (*mw_group_function)(const mw_snapshot *, mw_group_key, mw_group_scope,
+                                       mw_alloc *, mw_rows *, mw_error *);
+
+static PyObject *group_tables(const mw_grouping *grouping, mw_faces *faces, mw_group_function group)
 {
     mw_error error;
     mw_rows rows = {0};
-    mw_status status = mw_snapshot_group(mw_faces_snapshot(faces), grouping->key, grouping->scope,
-                                         mw_alloc_system(), &rows, &error);
+    mw_status status = group(mw_faces_snapshot(faces), grouping->key, grouping->scope,
+                             mw_alloc_system(), &rows, &error);
     PyObject *list = status == MW_OK ? mw_statistics_list(grouping->state, &rows, faces)
                                      : mw_raise(status, NULL);
 
     mw_rows_done(&rows);
     return list;
+}
+
+static PyObject *statistics_of_tables(const mw_grouping *grouping, mw_faces *faces)
+{
+    return group_tables(grouping, faces, mw_snapshot_group);
 }
 
 static PyObject *statistics_of(const mw_grouping *grouping, PyObject *self)
@@ -171,6 +180,85 @@ static PyObject *snapshot_statistics(PyObject *self, PyObject *args, PyObject *k
         return NULL;
     return statistics_of(&grouping, self);
 }
+
+/* ── samples ─────────────────────────────────────────────────────────────────────── */
+
+static const char not_sampled[] = "the snapshot is not a sampled one";
+
+/* The tables of a sampled snapshot, to be released; NULL with an exception. */
+static mw_faces *open_sampled(mw_module_state *state, PyObject *self)
+{
+    mw_faces *faces = NULL;
+
+    if (open_tables(state, self, &faces) < 0)
+        return NULL;
+    if (faces != NULL && mw_snapshot_sample_bytes(mw_faces_snapshot(faces)) != 0)
+        return faces;
+    mw_faces_release(faces);
+    PyErr_SetString(PyExc_ValueError, not_sampled);
+    return NULL;
+}
+
+static int bind_grouping(const char *function, int required, PyObject *self, PyObject *args,
+                         PyObject *kwargs, mw_grouping *ret_grouping);
+
+static PyObject *snapshot_allocated(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    mw_grouping grouping;
+    mw_faces *faces;
+
+    if (bind_grouping("Snapshot.allocated", 1, self, args, kwargs, &grouping) < 0)
+        return NULL;
+    faces = open_sampled(grouping.state, self);
+    PyObject *list =
+        faces != NULL ? group_tables(&grouping, faces, mw_snapshot_group_allocated) : NULL;
+    mw_faces_release(faces);
+    return list;
+}
+
+/* The mean distance of marks; 0 for an exact snapshot, -1 with an exception. */
+static int64_t sample_bytes_of(PyObject *self)
+{
+    mw_module_state *state = mw_state_of(self);
+    mw_faces *faces = NULL;
+    int64_t sample_bytes = 0;
+
+    if (state == NULL || open_tables(state, self, &faces) < 0)
+        return -1;
+    if (faces != NULL)
+        sample_bytes = (int64_t)mw_snapshot_sample_bytes(mw_faces_snapshot(faces));
+    mw_faces_release(faces);
+    return sample_bytes;
+}
+
+static PyObject *snapshot_sampling(PyObject *self, void *closure)
+{
+    int64_t sample_bytes = sample_bytes_of(self);
+
+    if (sample_bytes < 0)
+        return NULL;
+    if (sample_bytes == 0)
+        Py_RETURN_NONE;
+    return PyLong_FromLongLong(sample_bytes);
+}
+
+static PyObject *snapshot_weight(PyObject *self, PyObject *trace)
+{
+    PyObject *size = PyObject_GetAttrString(trace, "size");
+    unsigned long long size_bytes = size != NULL ? PyLong_AsUnsignedLongLong(size) : 0;
+    int64_t sample_bytes;
+
+    Py_XDECREF(size);
+    if (PyErr_Occurred())
+        return NULL;
+    sample_bytes = sample_bytes_of(self);
+    if (sample_bytes < 0)
+        return NULL;
+    return PyFloat_FromDouble(
+        sample_bytes != 0 ? mw_sample_weight(size_bytes, (uint64_t)sample_bytes) : 1.0);
+}
+
+/* ── grouping in other ways ──────────────────────────────────────────────────────── */
 
 /* {statistic.traceback: statistic} */
 static PyObject *dict_by_traceback(PyObject *list)
@@ -271,6 +359,11 @@ static PyObject *filter_to_object(mw_module_state *state, PyObject *self, PyObje
     mw_snapshot *left;
     int result = filter_tables(state, self, filters, &left);
 
+    if (result == 0 && sample_bytes_of(self) > 0) {
+        PyErr_SetString(PyExc_ValueError, "a sampled snapshot can be filtered by tracebacks and "
+                                          "domains, not by the sizes of blocks");
+        result = -1;
+    }
     if (result < 0)
         return NULL;
     if (result == 0)
@@ -377,6 +470,16 @@ PyDoc_STRVAR(statistics_doc,
              "the largest to the smallest by size, count and traceback.\n\n" KEY_TYPES_DOC
              "The cost goes by the places that allocated, not by the blocks.");
 
+PyDoc_STRVAR(allocated_doc,
+             "allocated($self, key_type, cumulative=False)\n--\n\n"
+             "Of a sampled snapshot: what was allocated since sampling began, whether it is\n"
+             "alive or not, estimated like statistics().  ValueError if it is an exact one.");
+
+PyDoc_STRVAR(weight_doc,
+             "weight($self, trace, /)\n--\n\n"
+             "How many blocks one of the snapshot's traces stands for: 1.0 in an exact\n"
+             "snapshot, at least that in a sampled one.");
+
 PyDoc_STRVAR(compare_to_doc,
              "compare_to($self, old_snapshot, key_type, cumulative=False)\n--\n\n"
              "Compute the differences with an old snapshot.  Return a list of StatisticDiff\n"
@@ -411,6 +514,8 @@ PyDoc_STRVAR(
 static PyMethodDef snapshot_methods[] = {
     METHOD("statistics", snapshot_statistics, 0, statistics_doc),
     METHOD("compare_to", snapshot_compare_to, 0, compare_to_doc),
+    METHOD("allocated", snapshot_allocated, 0, allocated_doc),
+    {"weight", snapshot_weight, METH_O, weight_doc},
     METHOD("filter_traces", snapshot_filter_traces, 0, filter_traces_doc),
     METHOD("dump", snapshot_dump, 0, dump_doc),
     METHOD("load", snapshot_load, METH_STATIC, load_doc),
@@ -426,6 +531,8 @@ static PyMethodDef snapshot_methods[] = {
 };
 
 static PyGetSetDef snapshot_getset[] = {
+    {"sampling", snapshot_sampling, NULL,
+     "Bytes between two samples on average; None: every block is there.", NULL},
     MW_BAG_DICT,
     {0},
 };

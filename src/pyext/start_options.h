@@ -10,8 +10,8 @@
 #include "tracer/tracer.h"
 
 typedef struct mw_start_options {
-    mw_tracer_options tracer;    /* its filters lie in `natives`                       */
-    uint64_t sample_bytes;       /* mean bytes from sample to sample; 0: every block   */
+    mw_tracer_options tracer; /* its filters lie in `natives`                       */
+    uint64_t sample_bytes;    /* mean bytes from sample to sample; 0: every block   */
     size_t filter_count;
     struct mw_read_filter *filters; /* owned                                           */
     mw_filter *natives;             /* owned; borrow from `filters`                    */

@@ -5,6 +5,7 @@
  * looked at), and for what tracemalloc does not group by one frame whose file name is a
  * label.
  */
+#include <math.h>
 #include <string.h>
 
 #include "pyext/record.h"
@@ -101,28 +102,71 @@ static PyObject *record_of(PyTypeObject *type, PyObject **values, int count)
     return record;
 }
 
+/* ── estimates ───────────────────────────────────────────────────────────────────── */
+
+/* As whole numbers, and outward: the truth is one. */
+static PyObject *range_of(mw_interval interval)
+{
+    return Py_BuildValue("(LL)", (long long)floor(interval.low), (long long)ceil(interval.high));
+}
+
+/* Gives the statistic of an estimated row its ranges; takes and returns it. */
+static PyObject *with_ranges(PyObject *statistic_take, const mw_rows *rows, uint32_t row)
+{
+    PyObject *ranges;
+
+    if (statistic_take == NULL || !rows->are_estimated)
+        return statistic_take;
+    ranges = Py_BuildValue("(NN)", range_of(mw_rows_bytes_interval(rows, row)),
+                           range_of(mw_rows_blocks_interval(rows, row)));
+    if (ranges == NULL)
+        Py_CLEAR(statistic_take);
+    else
+        mw_record_take(statistic_take, MW_STATISTIC_RANGES, ranges);
+    return statistic_take;
+}
+
+static PyObject *with_diff_ranges(PyObject *diff_take, const mw_rows *rows, uint32_t row)
+{
+    PyObject *ranges;
+
+    if (diff_take == NULL || !rows->are_estimated)
+        return diff_take;
+    ranges = Py_BuildValue("(NNNN)", range_of(mw_rows_bytes_interval(rows, row)),
+                           range_of(mw_rows_bytes_change_interval(rows, row)),
+                           range_of(mw_rows_blocks_interval(rows, row)),
+                           range_of(mw_rows_blocks_change_interval(rows, row)));
+    if (ranges == NULL)
+        Py_CLEAR(diff_take);
+    else
+        mw_record_take(diff_take, MW_DIFF_RANGES, ranges);
+    return diff_take;
+}
+
+/* ── statistics ──────────────────────────────────────────────────────────────────── */
+
 static PyObject *statistic_of(mw_module_state *state, mw_faces *faces, mw_group_key key,
                               const mw_row *row)
 {
-    PyObject *values[MW_STATISTIC_SLOTS] = {
+    PyObject *values[MW_STATISTIC_RANGES] = {
         [MW_STATISTIC_TRACEBACK] = row_traceback(state, faces, key, row),
         [MW_STATISTIC_SIZE] = PyLong_FromUnsignedLongLong(row->bytes),
         [MW_STATISTIC_COUNT] = PyLong_FromUnsignedLongLong(row->blocks),
     };
-    return record_of(state->statistic_type, values, MW_STATISTIC_SLOTS);
+    return record_of(state->statistic_type, values, MW_STATISTIC_RANGES);
 }
 
 static PyObject *diff_of(mw_module_state *state, mw_faces *faces, mw_group_key key,
                          const mw_row *row)
 {
-    PyObject *values[MW_DIFF_SLOTS] = {
+    PyObject *values[MW_DIFF_RANGES] = {
         [MW_DIFF_TRACEBACK] = row_traceback(state, faces, key, row),
         [MW_DIFF_SIZE] = PyLong_FromUnsignedLongLong(row->bytes),
         [MW_DIFF_SIZE_DIFF] = PyLong_FromLongLong(row->bytes_change),
         [MW_DIFF_COUNT] = PyLong_FromUnsignedLongLong(row->blocks),
         [MW_DIFF_COUNT_DIFF] = PyLong_FromLongLong(row->blocks_change),
     };
-    return record_of(state->statistic_diff_type, values, MW_DIFF_SLOTS);
+    return record_of(state->statistic_diff_type, values, MW_DIFF_RANGES);
 }
 
 /* ── lists ───────────────────────────────────────────────────────────────────────── */
@@ -132,7 +176,8 @@ PyObject *mw_statistics_list(mw_module_state *state, const mw_rows *rows, mw_fac
     PyObject *list = PyList_New(0);
 
     for (uint32_t i = 0; i < rows->count && list != NULL; i++) {
-        PyObject *statistic = statistic_of(state, faces, rows->key, &rows->items[i]);
+        PyObject *statistic =
+            with_ranges(statistic_of(state, faces, rows->key, &rows->items[i]), rows, i);
         if (statistic == NULL || PyList_Append(list, statistic) < 0)
             Py_CLEAR(list);
         Py_XDECREF(statistic);
@@ -148,7 +193,7 @@ PyObject *mw_statistic_diffs_list(mw_module_state *state, const mw_rows *rows, m
     for (uint32_t i = 0; i < rows->count && list != NULL; i++) {
         const mw_row *row = &rows->items[i];
         mw_faces *faces = row->snapshot == mw_faces_snapshot(newer) ? newer : older;
-        PyObject *diff = diff_of(state, faces, rows->key, row);
+        PyObject *diff = with_diff_ranges(diff_of(state, faces, rows->key, row), rows, i);
         if (diff == NULL || PyList_Append(list, diff) < 0)
             Py_CLEAR(list);
         Py_XDECREF(diff);

@@ -11,6 +11,7 @@
 #include "pyext/mechanisms.h"
 #include "pyext/raise.h"
 #include "pyext/reuse_hooks.h"
+#include "pyext/sampling.h"
 #include "pyext/stack_walk.h"
 #include "pyext/start_options.h"
 #include "pyext/text.h"
@@ -71,11 +72,10 @@ static PyObject *start_with(PyObject *module, PyObject *const *arguments, Py_ssi
     if (count != MW_START_ARGUMENTS)
         return PyErr_Format(PyExc_TypeError, "_start() takes %d arguments", MW_START_ARGUMENTS);
     if (mw_start_options_init(&options, PyModule_GetState(module), arguments) == 0) {
-        if (options.sample_bytes != 0)
-            PyErr_SetString(PyExc_ValueError, "this build of memwhy records every block: it "
-                                              "cannot take samples");
-        else
+        if (options.sample_bytes == 0)
             result = begin(module, &options.tracer);
+        else if (mw_sampling_start(options.sample_bytes, &options.tracer) == 0)
+            result = Py_NewRef(Py_None);
     }
     mw_start_options_done(&options);
     return result;
@@ -179,7 +179,7 @@ static size_t overhead_sum(void)
     mw_overhead overhead = mw_tracer_overhead(&mw_the_tracer);
 
     return overhead.blocks + overhead.sites + overhead.paths + overhead.codes + overhead.raw +
-           mw_stack_walk_memory_bytes();
+           mw_stack_walk_memory_bytes() + mw_sampling_memory_bytes();
 }
 
 PyDoc_STRVAR(get_tracemalloc_memory_doc,
@@ -199,17 +199,18 @@ PyDoc_STRVAR(get_overhead_doc,
              "Get the memory that memwhy itself holds, by part.\n\n"
              "Returns a dict of bytes: 'blocks' (which site each live block has),\n"
              "'sites', 'paths' (call paths), 'codes' (names and line tables), 'raw'\n"
-             "(all of these for allocations without the GIL) and 'stack'.  Their sum is\n"
-             "what get_tracemalloc_memory() returns.");
+             "(all of these for allocations without the GIL), 'stack' and 'samples' (all that\n"
+             "sampling takes).  Their sum is what get_tracemalloc_memory() returns.");
 
 static PyObject *get_overhead(PyObject *module, PyObject *ignored)
 {
     mw_overhead overhead = mw_tracer_overhead(&mw_the_tracer);
 
-    return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n}", "blocks", (Py_ssize_t)overhead.blocks,
+    return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n,s:n}", "blocks", (Py_ssize_t)overhead.blocks,
                          "sites", (Py_ssize_t)overhead.sites, "paths", (Py_ssize_t)overhead.paths,
                          "codes", (Py_ssize_t)overhead.codes, "raw", (Py_ssize_t)overhead.raw,
-                         "stack", (Py_ssize_t)mw_stack_walk_memory_bytes());
+                         "stack", (Py_ssize_t)mw_stack_walk_memory_bytes(), "samples",
+                         (Py_ssize_t)mw_sampling_memory_bytes());
 }
 
 PyDoc_STRVAR(get_lost_doc,
@@ -446,6 +447,7 @@ static PyObject *retire(PyObject *module, PyObject *ignored)
 {
     mw_allocator_hooks_retire();
     mw_reuse_hooks_retire();
+    mw_sampling_retire();
     Py_RETURN_NONE;
 }
 

@@ -43,13 +43,22 @@ int mw_type_make_sequence(PyTypeObject *type);
 enum { MW_FRAME_PAIR, MW_FRAME_NAMES, MW_FRAME_SLOTS };
 enum { MW_TRACEBACK_FRAMES, MW_TRACEBACK_TOTAL, MW_TRACEBACK_NAMES, MW_TRACEBACK_SLOTS };
 enum { MW_TRACE_RAW, MW_TRACE_NAMES, MW_TRACE_SLOTS };
-enum { MW_STATISTIC_TRACEBACK, MW_STATISTIC_SIZE, MW_STATISTIC_COUNT, MW_STATISTIC_SLOTS };
+/* [RANGES] stands behind the slots that the standard type has: of an estimate a tuple with
+ * an interval (low, high) for each number, in their order. */
+enum {
+    MW_STATISTIC_TRACEBACK,
+    MW_STATISTIC_SIZE,
+    MW_STATISTIC_COUNT,
+    MW_STATISTIC_RANGES,
+    MW_STATISTIC_SLOTS
+};
 enum {
     MW_DIFF_TRACEBACK,
     MW_DIFF_SIZE,
     MW_DIFF_SIZE_DIFF,
     MW_DIFF_COUNT,
     MW_DIFF_COUNT_DIFF,
+    MW_DIFF_RANGES,
     MW_DIFF_SLOTS
 };
 

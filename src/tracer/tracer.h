@@ -19,6 +19,7 @@
 #include "core/block_store.h"
 #include "core/budget.h"
 #include "core/snapshot.h"
+#include "tracer/options.h"
 #include "tracer/raw_lane.h"
 #include "tracer/site_cache.h"
 #include "tracer/start_filters.h"
@@ -50,15 +51,6 @@ typedef struct mw_tracer {
 
 /* Hidden, so that the hot path reaches it without an indirection. */
 extern mw_tracer mw_the_tracer __attribute__((visibility("hidden")));
-
-/* How a tracing is to be. */
-typedef struct mw_tracer_options {
-    uint32_t frame_limit;      /* of tracebacks in snapshots, at least 1               */
-    size_t max_overhead_bytes; /* that the tracer may hold, see core/budget.h; 0: no bound */
-    uint32_t filter_count;     /* of filters                                           */
-    const mw_filter *filters;  /* borrowed for the call; blocks they do not admit are not
-                                  recorded                                             */
-} mw_tracer_options;
 
 /* Begins recording.  MW_NO_MEMORY leaves everything as it was.  The GIL is held.  Some of
  * what [alloc] gives is kept until the process ends, so it must be the same each time. */

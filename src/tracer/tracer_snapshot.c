@@ -4,6 +4,7 @@
  * paths of frames, each once, remembered in arrays as long as the tables; only what a
  * live site needs is translated.
  */
+#include "tracer/sampler.h"
 #include "tracer/tracer.h"
 
 #include <stdio.h>
@@ -476,4 +477,78 @@ mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uint32_t d
 {
     (void)guard;
     return build(tracer, alloc, add_known_block, (wanted_block){domain, address}, ret_snapshot);
+}
+
+/* ── samples ─────────────────────────────────────────────────────────────────────── */
+
+/* What each site has allocated since sampling began, dead or alive. */
+static mw_status add_allocated(const site_source *source, const mw_sampler *sampler)
+{
+    const mw_site_table *sites = source->sites;
+    mw_status status = MW_OK;
+    mw_site translated;
+
+    for (mw_site site = mw_site_table_first(sites); site.index < sites->count && status == MW_OK;
+         site = mw_site_table_next(sites, site)) {
+        if (site.index >= sampler->allocated_capacity)
+            break;
+        status = translate_site(source, site, &translated);
+        if (status == MW_OK)
+            status = mw_snapshot_builder_allocated(source->lane->builder, translated,
+                                                   &sampler->allocated[site.index]);
+    }
+    return status;
+}
+
+static mw_status add_samples(const translation *lane, const mw_sampler *sampler)
+{
+    const mw_site_table *sites = &sampler->lane.sites;
+    site_source source = {.lane = lane, .main = lane, .sites = sites};
+    mw_status status = name_threads(lane, &sampler->threads);
+
+    mw_snapshot_builder_sampled(lane->builder, sampler->sample_bytes);
+    source.translated = mw_alloc_array(lane->alloc, sites->count, sizeof *source.translated);
+    if (source.translated == NULL)
+        return MW_NO_MEMORY;
+    if (status == MW_OK)
+        status = add_fixed_sites(&source);
+    if (status == MW_OK)
+        status = add_variable_blocks(&source, &sampler->lane.blocks);
+    if (status == MW_OK)
+        status = add_allocated(&source, sampler);
+    mw_alloc_release(lane->alloc, source.translated, sites->count * sizeof *source.translated);
+    return status;
+}
+
+static mw_status snapshot_samples(mw_sampler *sampler, mw_alloc *alloc, mw_snapshot **ret_snapshot)
+{
+    mw_snapshot_builder *builder = NULL;
+    translation lane = {0};
+    mw_status status;
+
+    if (!sampler->lane.is_active)
+        return MW_UNSUPPORTED;
+    status = mw_snapshot_builder_new(alloc, sampler->frame_limit, &builder);
+    if (status == MW_OK)
+        status =
+            translation_init(&lane, alloc, builder, &sampler->lane.codes, &sampler->lane.paths);
+    if (status == MW_OK)
+        status = add_samples(&lane, sampler);
+    translation_done(&lane);
+    if (status == MW_OK) {
+        status = mw_snapshot_builder_finish(builder, ret_snapshot);
+        builder = NULL;
+    }
+    mw_snapshot_builder_free(builder);
+    return status;
+}
+
+mw_status mw_sampler_snapshot(mw_sampler *sampler, mw_alloc *alloc, mw_snapshot **ret_snapshot)
+{
+    mw_status status;
+
+    mw_raw_lane_lock(&sampler->lane);
+    status = snapshot_samples(sampler, alloc, ret_snapshot);
+    mw_raw_lane_unlock(&sampler->lane);
+    return status;
 }

@@ -163,7 +163,7 @@ def test_the_state_that_is_damaged_below_is_right_as_it_is(tmp_path):
 VERSION, LIMIT, STRINGS, FRAMES, PATHS, THREADS, SITES, RUNS = range(8)
 
 DAMAGE = {
-    "version": (VERSION, 2, "newer memwhy"),
+    "version": (VERSION, 3, "newer memwhy"),
     "version text": (VERSION, "1", "no version"),
     "version large": (VERSION, 2**80, "newer memwhy"),
     "limit 0": (LIMIT, 0, "frame limit"),

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""memwhy.exact: exact tracing for a while, in a program whose blocks are sampled."""
+from memwhy import _memwhy
+
+_WHOLE_TRACEBACK = 65535
+
+
+class exact:
+    """Trace exactly for a while, on top of sampling or alone.
+
+        with memwhy.exact():
+            ...
+            memwhy.take_snapshot()
+
+    nframe is that of memwhy.start().  Does nothing where exact tracing is on already.
+    Afterwards the samples are there as if nothing had happened, those of the meantime
+    included.
+    """
+
+    def __init__(self, nframe=None):
+        self._nframe = _WHOLE_TRACEBACK if nframe is None else nframe
+        self._is_ours = False
+
+    def __enter__(self):
+        self._is_ours = not _memwhy.is_tracing()
+        _memwhy.start(self._nframe)
+        return self
+
+    def __exit__(self, *exception):
+        if self._is_ours:
+            _memwhy.stop()
