@@ -432,13 +432,41 @@ def test_the_drop_in_never_samples():
 
 @pytest.mark.parametrize("sample", [0, -1, 2**41, 2**70])
 def test_numbers_out_of_range_are_refused(sample):
-    with pytest.raises((ValueError, OverflowError)):
+    with pytest.raises(ValueError, match="sample"):
         memwhy.start(sample=sample)
     with pytest.raises(ValueError):
         memwhy.start(0, sample=4096)
-    with pytest.raises(TypeError):
-        memwhy.start(sample="512K")
     assert not memwhy.is_tracing()
+
+
+def test_start_time_filters_hold_for_samples_too():
+    memwhy.start(sample=1, filters=[memwhy.Filter(False, __file__)])
+    try:
+        unwanted = bytes(300_017)
+        assert not blocks_of(300_017 + HEADER)
+        memwhy.clear_traces()
+        more = bytes(300_017)
+        assert not blocks_of(300_017 + HEADER)
+    finally:
+        memwhy.stop()
+    memwhy.start(sample=1)
+    try:
+        wanted = bytes(300_017)
+        assert blocks_of(300_017 + HEADER)
+    finally:
+        memwhy.stop()
+    del unwanted, more, wanted
+
+
+def test_a_bound_holds_for_samples_too():
+    memwhy.start(sample="16", max_overhead="4M")
+    try:
+        kept = [[number] for number in range(300_000)]
+        blocks, size = memwhy.get_lost()
+        assert blocks > 100_000 and size > blocks
+    finally:
+        memwhy.stop()
+    del kept
 
 
 @own_processes
