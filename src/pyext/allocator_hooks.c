@@ -295,7 +295,7 @@ ALWAYS_INLINE void *pooled_malloc(size_t size)
     if (__builtin_expect(size - 1 >= MW_POOL_REQUEST_MAXIMUM, 0) ||
         __builtin_expect(!mw_current_owns_main_lane(thread), 0))
         return NULL;
-    block = mw_pool_pop(size);
+    block = mw_pool_pop(mw_the_pools, size);
     return block != NULL ? remember_pooled(thread, block, size) : NULL;
 }
 
@@ -459,23 +459,26 @@ static void probe(PyMemAllocatorEx *first)
 
 static const mw_hook_set hook_set = {hooks, wrapped, probe, was_called};
 
+/* What was found when the hooks last went into the chain. */
+static mw_pool_head *pools_beneath = mw_no_pools;
+
 void mw_allocator_hooks_install(void)
 {
     mw_raw_lane_lock(&mw_the_tracer.raw);
     mw_the_tracer.raw.may_walk = true;
     mw_raw_lane_unlock(&mw_the_tracer.raw);
     /* A hook that used the pools would not pass the probing calls through. */
-    mw_pymalloc_pools_disable();
+    mw_the_pools = mw_no_pools;
     /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
     if (!mw_hook_chain_has(&hook_set, MW_HOOK_MEM) && !mw_hook_chain_has(&hook_set, MW_HOOK_OBJ))
-        mw_pymalloc_pools_probe();
+        pools_beneath = mw_pymalloc_pools_find();
     mw_hook_chain_install(&hook_set);
-    mw_pymalloc_pools_enable();
+    mw_the_pools = pools_beneath;
 }
 
 void mw_allocator_hooks_remove(void)
 {
-    mw_pymalloc_pools_disable();
+    mw_the_pools = mw_no_pools;
     mw_hook_chain_remove(&hook_set);
 }
 

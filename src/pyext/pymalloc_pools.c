@@ -27,13 +27,9 @@ _Static_assert(sizeof(struct pool_header) == sizeof(mw_pool) &&
                "the pools of Objects/obmalloc.c");
 #endif
 
-/* Rings without pools, for as long as the fast path is not in force. */
-static mw_pool_head no_pools[MW_POOL_CLASSES];
-
-/* What the last probe found; NULL if it may not be used. */
-static mw_pool_head *found;
-
-mw_pool_head *mw_the_pools = no_pools;
+mw_pool_head mw_no_pools[MW_POOL_CLASSES];
+mw_pool_head *mw_the_pools = mw_no_pools;
+mw_pool_head *mw_the_sampled_pools = mw_no_pools;
 
 enum { RING_STEPS_MAXIMUM = 1 << 20 };
 
@@ -144,11 +140,11 @@ static void write_state(const pool_state *state, mw_pool *pool, mw_pool_head *he
  * The ring holds a pool. */
 static bool pops_alike(size_t bytes, void **ret_block)
 {
-    mw_pool_head *head = mw_pool_head_of(bytes);
+    mw_pool_head *head = mw_pool_head_of(mw_the_pools, bytes);
     mw_pool *pool = head->next;
     mw_pool_head *neighbour = links_behind(pool);
     pool_state before = read_state(pool, head, neighbour);
-    void *ours = mw_pool_pop(bytes);
+    void *ours = mw_pool_pop(mw_the_pools, bytes);
     pool_state after = read_state(pool, head, neighbour);
     pool_state after_theirs;
 
@@ -212,12 +208,13 @@ static bool class_behaves(mw_pool_head *table, uint32_t class_index)
 
 static bool table_behaves(mw_pool_head *table)
 {
+    mw_pool_head *in_force = mw_the_pools;
     bool is_alike = true;
 
     mw_the_pools = table;
     for (uint32_t index = 0; index < MW_POOL_CLASSES && is_alike; index++)
         is_alike = find_table(index) == table && class_behaves(table, index);
-    mw_the_pools = no_pools;
+    mw_the_pools = in_force;
     return is_alike;
 }
 
@@ -226,11 +223,11 @@ static bool table_behaves(mw_pool_head *table)
 static void empty_rings(void)
 {
     for (int index = 0; index < MW_POOL_CLASSES; index++)
-        no_pools[index].next = mw_pool_ring(&no_pools[index]);
+        mw_no_pools[index].next = mw_pool_ring(&mw_no_pools[index]);
 }
 
-/* What keeps the fast path from being used, or NULL. */
-static const char *find_and_check(void)
+/* Returns NULL, or what keeps the fast path from being used. */
+static const char *find_and_check(mw_pool_head **ret_table)
 {
     const char *name = py_allocator_name();
     mw_pool_head *table;
@@ -242,29 +239,19 @@ static const char *find_and_check(void)
     table = find_table(0);
     if (table == NULL || !table_behaves(table))
         return "pymalloc is called: its pools are not as we know them";
-    found = table;
+    *ret_table = table;
     checked_blocks = CHECKED_BLOCKS_LATER;
     return NULL;
 }
 
-void mw_pymalloc_pools_probe(void)
+mw_pool_head *mw_pymalloc_pools_find(void)
 {
+    mw_pool_head *table = mw_no_pools;
     const char *reason;
 
     empty_rings();
-    found = NULL;
-    reason = find_and_check();
+    reason = find_and_check(&table);
     mw_mechanism_report(MW_MECHANISM_POOLS, reason == NULL,
                         reason == NULL ? "the hooks use pymalloc's pools themselves" : reason);
-}
-
-void mw_pymalloc_pools_enable(void)
-{
-    if (found != NULL)
-        mw_the_pools = found;
-}
-
-void mw_pymalloc_pools_disable(void)
-{
-    mw_the_pools = no_pools;
+    return table;
 }

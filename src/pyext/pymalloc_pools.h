@@ -63,15 +63,17 @@ typedef struct mw_pool_head {
     mw_pool *previous;
 } mw_pool_head;
 
-/* By class; never NULL.  Empty rings while the fast path is not in force. */
+/* By class; never NULL.  Empty rings while the fast path is not in force: for the hooks of
+ * exact tracing, and for those of sampling. */
 extern mw_pool_head *mw_the_pools __attribute__((visibility("hidden")));
+extern mw_pool_head *mw_the_sampled_pools __attribute__((visibility("hidden")));
 
-/* Looks for the pools and checks them, and reports; to be called under the GIL while no
- * hook of ours is in the chain.  Does not put the fast path in force yet. */
-void mw_pymalloc_pools_probe(void);
-/* What the last probe found comes into force, and goes. */
-void mw_pymalloc_pools_enable(void);
-void mw_pymalloc_pools_disable(void);
+/* Rings in which there never is a pool. */
+extern mw_pool_head mw_no_pools[MW_POOL_CLASSES] __attribute__((visibility("hidden")));
+
+/* Looks for the pools and checks them, and reports; to be called under the GIL just before
+ * hooks go into the chain that are to use them.  Returns mw_no_pools if they may not. */
+mw_pool_head *mw_pymalloc_pools_find(void);
 
 static inline mw_pool *mw_pool_of(const void *block)
 {
@@ -84,9 +86,9 @@ static inline mw_pool *mw_pool_ring(mw_pool_head *head)
     return (mw_pool *)((char *)head - offsetof(mw_pool, next));
 }
 
-static inline mw_pool_head *mw_pool_head_of(size_t size_bytes)
+static inline mw_pool_head *mw_pool_head_of(mw_pool_head *pools, size_t size_bytes)
 {
-    return &mw_the_pools[(size_bytes - 1) >> MW_POOL_UNIT_BITS];
+    return &pools[(size_bytes - 1) >> MW_POOL_UNIT_BITS];
 }
 
 /* pymalloc_pool_extend: the free list has come to its end, and goes on in what never was
@@ -118,9 +120,9 @@ static inline void mw_pool_insert(mw_pool *pool)
 
 /* pymalloc_alloc: a block of [size_bytes], from 1 to MW_POOL_REQUEST_MAXIMUM, or NULL if
  * pymalloc itself must be asked, since no pool is in use. */
-static inline void *mw_pool_pop(size_t size_bytes)
+static inline void *mw_pool_pop(mw_pool_head *pools, size_t size_bytes)
 {
-    mw_pool_head *head = mw_pool_head_of(size_bytes);
+    mw_pool_head *head = mw_pool_head_of(pools, size_bytes);
     mw_pool *pool = head->next;
     void *block;
     void *next;
@@ -161,5 +163,5 @@ static inline bool mw_pool_push(void *block, uint32_t units)
 static inline bool mw_pool_has(const void *block, size_t size_bytes)
 {
     return size_bytes - 1 < MW_POOL_REQUEST_MAXIMUM &&
-           mw_pool_head_of(size_bytes)->next == mw_pool_of(block);
+           mw_pool_head_of(mw_the_pools, size_bytes)->next == mw_pool_of(block);
 }

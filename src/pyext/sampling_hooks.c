@@ -17,7 +17,9 @@
 #include "pyext/sampling_hooks.h"
 
 #include "pyext/compat.h"
+#include "pyext/current_site.h"
 #include "pyext/hook_chain.h"
+#include "pyext/pymalloc_pools.h"
 #include "pyext/stack_walk.h"
 #include "tracer/sampler.h"
 
@@ -159,13 +161,25 @@ NOINLINE void free_slowly(enum mw_hook_domain domain, void *block)
 
 /* ── the hooks ───────────────────────────────────────────────────────────────────── */
 
+/* A block of at most MW_SAMPLE_SMALL_MAXIMUM bytes straight out of one of pymalloc's pools,
+ * which saves the call; or NULL, if pymalloc must be asked.  It goes back through pymalloc. */
+ALWAYS_INLINE void *pooled_malloc(size_t size)
+{
+    if (size == 0 || !mw_current_owns_main_lane(mw_frames_thread_of_gil()))
+        return NULL;
+    return mw_pool_pop(mw_the_sampled_pools, size);
+}
+
 ALWAYS_INLINE void *sampled_malloc(enum mw_hook_domain domain, size_t size)
 {
     const PyMemAllocatorEx *next = &wrapped[domain];
 
+    void *block;
+
     if (__builtin_expect(!mw_sampler_passes(&mw_the_sampler, size), 0))
         return malloc_slowly(domain, size);
-    return next->malloc(next->ctx, size);
+    block = domain != MW_HOOK_RAW ? pooled_malloc(size) : NULL;
+    return block != NULL ? block : next->malloc(next->ctx, size);
 }
 
 ALWAYS_INLINE void *sampled_calloc(enum mw_hook_domain domain, size_t count, size_t size)
@@ -235,16 +249,24 @@ static void probe(PyMemAllocatorEx *first)
 
 static const mw_hook_set hook_set = {hooks, wrapped, probe, was_called};
 
+/* What was found when the hooks last went into the chain. */
+static mw_pool_head *pools_beneath = mw_no_pools;
+
 void mw_sampling_hooks_install(void)
 {
     mw_raw_lane_lock(&mw_the_sampler.lane);
     mw_the_sampler.lane.may_walk = true;
     mw_raw_lane_unlock(&mw_the_sampler.lane);
+    /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
+    if (!mw_hook_chain_has(&hook_set, MW_HOOK_MEM) && !mw_hook_chain_has(&hook_set, MW_HOOK_OBJ))
+        pools_beneath = mw_pymalloc_pools_find();
     mw_hook_chain_install(&hook_set);
+    mw_the_sampled_pools = pools_beneath;
 }
 
 void mw_sampling_hooks_remove(void)
 {
+    mw_the_sampled_pools = mw_no_pools;
     mw_hook_chain_remove(&hook_set);
 }
 
