@@ -19,19 +19,16 @@ static inline void mw_reborn_block(mw_tracer *tracer, uintptr_t address)
 {
     const PyThreadState *thread = mw_frames_thread_of_gil();
     mw_guard guard = mw_guard_enter();
+    mw_retag_place place = MW_RETAG_UNKNOWN;
     size_t size_bytes;
     uint32_t *label;
-    mw_site site;
 
-    if (__builtin_expect(mw_current_owns_main_lane(thread), 1)) {
-        label = mw_retag_find(tracer, address, &size_bytes);
-        if (__builtin_expect(label == NULL, 0)) {
-            mw_reborn_elsewhere(tracer, guard, thread, address);
-        } else {
-            site = mw_current_site(tracer, thread, size_bytes);
-            mw_retag(tracer, guard, label, site);
-        }
-    }
+    if (__builtin_expect(mw_current_owns_main_lane(thread), 1))
+        place = mw_retag_find(tracer, address, &label, &size_bytes);
+    if (__builtin_expect(place == MW_RETAG_HERE, 1))
+        mw_retag(tracer, guard, label, mw_current_site(tracer, thread, size_bytes));
+    else if (place == MW_RETAG_ELSEWHERE)
+        mw_reborn_elsewhere(tracer, guard, thread, address);
     mw_guard_leave(guard);
 }
 

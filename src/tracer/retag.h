@@ -7,21 +7,31 @@
 
 #include "tracer/tracer.h"
 
-/* The label of a small block of a known page, and its size; NULL if the block is not
- * there, and may be elsewhere (mw_tracer_knows). */
-static inline uint32_t *mw_retag_find(const mw_tracer *tracer, uintptr_t address,
-                                      size_t *ret_size_bytes)
+typedef enum mw_retag_place {
+    MW_RETAG_HERE,
+    MW_RETAG_UNKNOWN,   /* as a rule older than the tracing                      */
+    MW_RETAG_ELSEWHERE, /* or unknown: ask mw_tracer_knows                       */
+} mw_retag_place;
+
+/* Finds the label of a small block of a known page, and its size. */
+static inline mw_retag_place mw_retag_find(const mw_tracer *tracer, uintptr_t address,
+                                           uint32_t **ret_label, size_t *ret_size_bytes)
 {
-    uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
+    const mw_page *page = mw_block_store_page(&tracer->blocks, address);
+    uint32_t *label;
     mw_site site;
 
-    if (label == NULL)
-        return NULL;
+    if (__builtin_expect(page == NULL || page->labels == NULL, 0))
+        return MW_RETAG_ELSEWHERE;
+    label = mw_page_label(page, address);
+    if (__builtin_expect(label == NULL, 0))
+        return MW_RETAG_ELSEWHERE;
     site = (mw_site){*label & MW_LABEL_SITE};
     if (site.index == 0)
-        return NULL;
+        return page->has_strays ? MW_RETAG_ELSEWHERE : MW_RETAG_UNKNOWN;
+    *ret_label = label;
     *ret_size_bytes = mw_tracer_small_bytes(tracer, site);
-    return label;
+    return MW_RETAG_HERE;
 }
 
 /* Gives the block behind [label] the site [site]; 0 leaves it as it is.  Nothing is counted
