@@ -35,14 +35,14 @@ static int on_track(unsigned domain, uintptr_t pointer, size_t size)
     int (*original)(unsigned, uintptr_t, size_t) =
         (int (*)(unsigned, uintptr_t, size_t))detours[TRACK].original;
 
-    return mw_standard_tracer_is_tracing() ? original(domain, pointer, size) : NOT_TRACING;
+    return mw_standard_tracer_is_deceived() ? NOT_TRACING : original(domain, pointer, size);
 }
 
 static int on_untrack(unsigned domain, uintptr_t pointer)
 {
     int (*original)(unsigned, uintptr_t) = (int (*)(unsigned, uintptr_t))detours[UNTRACK].original;
 
-    return mw_standard_tracer_is_tracing() ? original(domain, pointer) : NOT_TRACING;
+    return mw_standard_tracer_is_deceived() ? NOT_TRACING : original(domain, pointer);
 }
 
 /* [name] is exported, and must read the same flag. */
@@ -73,14 +73,22 @@ static const char *make(void)
     return NULL;
 }
 
+/* The jumps in Track and Untrack stay for good once they are there, right whoever is
+ * tracing: both are run by threads without the GIL, and one that stood among the first
+ * instructions while they are overwritten would go on in the midst of a jump.  So that is
+ * done once in a process, when extensions' calls have been redirected (capi_domains.c),
+ * and not at each start and stop. */
 static const char *arm(void)
 {
+    static bool track_is_armed;
     const char *reason = mw_detour_arm(&detours[NEW_REFERENCE]);
 
-    if (reason == NULL && has_track)
-        reason = mw_detour_arm(&detours[TRACK]);
-    if (reason == NULL && has_track)
+    if (reason != NULL || !has_track || track_is_armed)
+        return reason;
+    reason = mw_detour_arm(&detours[TRACK]);
+    if (reason == NULL)
         reason = mw_detour_arm(&detours[UNTRACK]);
+    track_is_armed = reason == NULL;
     return reason;
 }
 
@@ -111,8 +119,7 @@ void mw_reuse_detour_remove(void)
 {
     /* First nobody is sent here any more, then the way is closed. */
     mw_standard_tracer_lower();
-    for (int index = DETOUR_COUNT - 1; index >= 0; index--)
-        mw_detour_disarm(&detours[index]);
+    mw_detour_disarm(&detours[NEW_REFERENCE]);
 }
 
 #else

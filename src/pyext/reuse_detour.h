@@ -5,11 +5,9 @@
  * _Untrack are given a jump as well if possible, so that they see whether the standard
  * module is tracing and not our flag (standard_tracer.h says what else).
  *
- * All three are called with a GIL held, but for Untrack, where two threads may pass at any
- * time; see detour.h why that is harmless.
- *
- * The jumps are put in and proved by an object that is said to be new; they are taken out at the end, and
- * the text is as it was.  Whoever is under way in our functions then goes on to the
+ * The jump is put in and proved by an object that is said to be new, and taken out at the
+ * end, under the GIL as all who run the function.  Those of Track and Untrack, which are
+ * run without it too, stay for good.  Whoever is under way in our functions goes on to the
  * original.  A forked child has what its parent had.
  */
 #pragma once

@@ -25,6 +25,7 @@ static bool has_buffer;      /* whether PyTraceMalloc_Track needs one while it i
 static bool is_half_started; /* the standard module, by us                                */
 static const PyObject *asked;
 static _Atomic bool is_tracing;
+static _Atomic bool is_raised; /* from before the flag is raised until it is down again      */
 
 /* The module's table of methods belongs to CPython and is never freed. */
 static PyMethodDef *definitions[FUNCTION_COUNT];
@@ -264,9 +265,11 @@ const char *mw_standard_tracer_raise(int *flag, bool needs_buffer)
     mw_standard_tracer_look(flag);
     has_buffer = needs_buffer;
     raised_flag = flag;
+    is_raised = true;
     if (!is_tracing)
         set_flag();
     if (*flag == 0) {
+        is_raised = false;
         raised_flag = NULL;
         return "tracemalloc could not be started";
     }
@@ -283,6 +286,7 @@ void mw_standard_tracer_lower(void)
         definitions[function]->ml_meth = originals[function];
     if (!is_tracing)
         clear_flag();
+    is_raised = false;
     raised_flag = NULL;
 }
 
@@ -301,6 +305,11 @@ const PyObject *mw_standard_tracer_pretend_object(void)
 bool mw_standard_tracer_is_tracing(void)
 {
     return is_tracing;
+}
+
+bool mw_standard_tracer_is_deceived(void)
+{
+    return is_raised && !is_tracing;
 }
 
 const PyObject *mw_standard_tracer_asked(void)

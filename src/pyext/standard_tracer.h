@@ -56,6 +56,8 @@ const PyObject *mw_standard_tracer_pretend_object(void);
 
 /* Whether the standard module is tracing, whatever its flag says.  Without the GIL too. */
 bool mw_standard_tracer_is_tracing(void);
+/* Whether the flag is up, or about to be, and the standard module is not tracing. */
+bool mw_standard_tracer_is_deceived(void);
 /* The object whose traceback somebody is asking the standard module for; NULL as a rule. */
 const PyObject *mw_standard_tracer_asked(void);
 

@@ -198,7 +198,7 @@ def test_what_extensions_report_does_no_harm(disabled, answer):
 @pytest.mark.parametrize("disabled", [None, "detour", "reuse"])
 def test_the_interpreters_code_is_as_it_was(disabled):
     """Each page of it is compared with the file that it is loaded from; while the jump is in
-    force, one or two pages differ."""
+    force, one or two pages differ.  Those of Track and Untrack stay."""
     out = program("""
         def differing():
             count = 0
@@ -224,8 +224,9 @@ def test_the_interpreters_code_is_as_it_was(disabled):
         print(before, during, differing())
     """, disabled=disabled)
     before, during, after = map(int, out.split())
-    assert before == after == 0
+    assert before == 0
     assert during in ((1, 2, 3) if disabled is None else (0,))
+    assert after in ((during - 1, during) if disabled is None else (0,))
 
 
 @BORROWS
