@@ -24,9 +24,10 @@ static inline size_t py_preheader_bytes(PyTypeObject *type)
     const unsigned long preheader_flags = Py_TPFLAGS_MANAGED_DICT;
 #endif
     const size_t pair_bytes = 2 * sizeof(PyObject *);
+    unsigned long flags = type->tp_flags; /* PyType_GetFlags without the call */
 
-    return (PyType_IS_GC(type) ? pair_bytes : 0) +
-           ((PyType_GetFlags(type) & preheader_flags) != 0 ? pair_bytes : 0);
+    return ((flags & Py_TPFLAGS_HAVE_GC) != 0 ? pair_bytes : 0) +
+           ((flags & preheader_flags) != 0 ? pair_bytes : 0);
 }
 
 /* A C int, or -1 with the error that functions made by Argument Clinic raise. */

@@ -53,7 +53,7 @@ static void *on_look_up(hash_table *asked_table, const void *key)
     newest = address;
     if (tracer->is_active && !mw_guard_is_inside && !is_asked(address)) {
         if (address != tracer->newest_address)
-            mw_reborn_block(tracer, address);
+            mw_reborn_slowly(tracer, address);
         tracer->newest_address = 0;
     }
     return former(asked_table, key);

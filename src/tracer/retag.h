@@ -56,3 +56,22 @@ static inline void mw_retag(mw_tracer *tracer, mw_guard guard, uint32_t *label, 
     }
     *label = site.index | (*label & ~MW_LABEL_SITE);
 }
+
+/* The same without calling anybody; false, with nothing done, if somebody must be called. */
+static inline bool mw_retag_at_once(mw_tracer *tracer, uint32_t *label, mw_site site)
+{
+    mw_site former = {*label & MW_LABEL_SITE};
+    mw_site_entry *from = mw_site_table_entry(&tracer->sites, former);
+    mw_site_entry *to = mw_site_table_entry(&tracer->sites, site);
+
+    if (former.index == site.index)
+        return true;
+    if (__builtin_expect(from->size != to->size, 0) ||
+        __builtin_expect(from->freed == UINT32_MAX, 0) ||
+        __builtin_expect(to->allocated == UINT32_MAX, 0))
+        return false;
+    from->freed++;
+    to->allocated++;
+    *label = site.index | (*label & ~MW_LABEL_SITE);
+    return true;
+}
