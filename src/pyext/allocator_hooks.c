@@ -39,17 +39,19 @@ static bool was_called[DOMAIN_COUNT];
 
 /* ── the main lane ───────────────────────────────────────────────────────────────── */
 
+static void remember_at(mw_tracer *tracer, mw_guard guard, mw_site site, void *block, size_t size)
+{
+    /* One comparison for 0 and for MW_SITE_UNWANTED. */
+    if (__builtin_expect(site.index - 1 >= MW_SITE_MAXIMUM, 0))
+        mw_tracer_pass_over(tracer, guard, (uintptr_t)block, size, site);
+    else
+        mw_tracer_remember(tracer, guard, (uintptr_t)block, size, site);
+}
+
 static void remember_main(mw_tracer *tracer, mw_guard guard, const PyThreadState *thread,
                           void *block, size_t size)
 {
-    mw_site site = mw_current_site(tracer, thread, size);
-
-    /* One comparison for 0 and for MW_SITE_UNWANTED. */
-    if (__builtin_expect(site.index - 1 >= MW_SITE_MAXIMUM, 0)) {
-        mw_tracer_pass_over(tracer, guard, (uintptr_t)block, size, site);
-        return;
-    }
-    mw_tracer_remember(tracer, guard, (uintptr_t)block, size, site);
+    remember_at(tracer, guard, mw_current_site(tracer, thread, size), block, size);
     /* So that it can go back there without a call. */
     if (mw_pool_has(block, size))
         mw_tracer_mark_pooled(tracer, guard, (uintptr_t)block);
@@ -260,14 +262,18 @@ DEFINE_SLOW_HOOKS(obj, OBJ)
 
 /* ── out of a pool and back, without a call ──────────────────────────────────────── */
 
-/* What is rare about a block that has just come out of a pool. */
-static __attribute__((noinline)) void *remember_slowly(const PyThreadState *thread, void *block,
-                                                       size_t size)
+/* A block that has just come out of a pool, where no mark tells of its site. */
+static NOINLINE void *remember_slowly(const PyThreadState *thread, void *block, size_t size)
 {
+    mw_tracer *tracer = &mw_the_tracer;
     mw_guard guard = mw_guard_enter();
+    mw_site site = mw_current_site(tracer, thread, size);
 
-    remember_main(&mw_the_tracer, guard, thread, block, size);
-    mw_tracer_mark_pooled(&mw_the_tracer, guard, (uintptr_t)block);
+    if (site.index - 1 >= MW_SITE_MAXIMUM ||
+        !mw_tracer_remember_pooled(tracer, (uintptr_t)block, size, site)) {
+        remember_at(tracer, guard, site, block, size);
+        mw_tracer_mark_pooled(tracer, guard, (uintptr_t)block);
+    }
     mw_guard_leave(guard);
     return block;
 }

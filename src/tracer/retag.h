@@ -21,13 +21,12 @@ static inline mw_retag_place mw_retag_find(const mw_tracer *tracer, uintptr_t ad
     uint32_t *label;
     mw_site site;
 
-    if (__builtin_expect(page == NULL || page->labels == NULL, 0))
+    if (__builtin_expect(page == NULL, 0))
         return MW_RETAG_ELSEWHERE;
-    label = mw_page_label(page, address);
-    if (__builtin_expect(label == NULL, 0))
-        return MW_RETAG_ELSEWHERE;
-    site = (mw_site){*label & MW_LABEL_SITE};
-    if (site.index == 0)
+    label = page->labels != NULL ? mw_page_label(page, address) : NULL;
+    site = (mw_site){label != NULL ? *label & MW_LABEL_SITE : 0};
+    /* Only a page with strays has blocks that are not here but in the map. */
+    if (__builtin_expect(site.index == 0, 0))
         return page->has_strays ? MW_RETAG_ELSEWHERE : MW_RETAG_UNKNOWN;
     *ret_label = label;
     *ret_size_bytes = mw_tracer_small_bytes(tracer, site);
