@@ -124,3 +124,16 @@ static inline int py_has_reference_tracer(void)
     return 0;
 #endif
 }
+
+/* Whether the attached thread state is thread-local; before, it is one for all. */
+#define PY_THREAD_STATE_IS_THREAD_LOCAL (PY_VERSION_HEX >= 0x030C0000)
+
+/* The function that returns the attached thread state, or NULL, and checks nothing. */
+static inline PyThreadState *(*py_thread_state_function(void))(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000 /* public since 3.13 */
+    return PyThreadState_GetUnchecked;
+#else
+    return _PyThreadState_UncheckedGet;
+#endif
+}

@@ -47,6 +47,7 @@
 #include <Python.h>
 
 #include "core/path_trie.h"
+#include "pyext/thread_state.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,7 +8,7 @@
 
 static inline PyThreadState *mw_frames_thread_of_gil(void)
 {
-    return _PyThreadState_UncheckedGet();
+    return mw_thread_state(_PyThreadState_UncheckedGet);
 }
 
 static inline mw_py_frame *mw_frames_innermost(const PyThreadState *thread)

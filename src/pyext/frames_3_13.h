@@ -8,7 +8,7 @@
 
 static inline PyThreadState *mw_frames_thread_of_gil(void)
 {
-    return PyThreadState_GetUnchecked();
+    return mw_thread_state(PyThreadState_GetUnchecked);
 }
 
 static inline mw_py_frame *mw_frames_innermost(const PyThreadState *thread)

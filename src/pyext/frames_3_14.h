@@ -10,7 +10,7 @@ enum { MW_STACK_REF_TAG_BITS = 3 };
 
 static inline PyThreadState *mw_frames_thread_of_gil(void)
 {
-    return PyThreadState_GetUnchecked();
+    return mw_thread_state(PyThreadState_GetUnchecked);
 }
 
 static inline mw_py_frame *mw_frames_innermost(const PyThreadState *thread)

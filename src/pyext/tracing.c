@@ -478,6 +478,7 @@ int mw_tracing_init(void)
     const char *reason;
 
     mw_doctor_note_unknown(mw_mechanisms_init());
+    mw_thread_state_init();
     if (!mw_frames_self_check(&reason)) {
         PyErr_Format(PyExc_ImportError, "memwhy cannot trace this interpreter: %s", reason);
         return -1;
