@@ -118,7 +118,7 @@ enum { NOT_TRACING = -2 };
 static bool is_deceived(void)
 {
 #if MW_HAS_STANDARD_TRACER
-    return !mw_standard_tracer_is_tracing();
+    return mw_standard_tracer_is_deceived();
 #else
     return false;
 #endif

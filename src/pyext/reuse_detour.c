@@ -14,7 +14,7 @@ enum { NEW_REFERENCE, TRACK, UNTRACK, DETOUR_COUNT };
 static mw_detour detours[DETOUR_COUNT];
 static int *flag;
 /* Whether PyTraceMalloc_Track and _Untrack can be kept from being deceived by the flag; if
- * not, the standard module is given its buffer. */
+ * not, they record in vain. */
 static bool has_track;
 /* What on_new_reference has been told last, for the proof. */
 static const PyObject *newest;
@@ -25,7 +25,7 @@ static int on_new_reference(PyObject *object)
 
     newest = object;
     mw_reborn_object(object);
-    return mw_standard_tracer_is_tracing() ? original(object) : -1;
+    return mw_standard_tracer_is_deceived() ? -1 : original(object);
 }
 
 enum { NOT_TRACING = -2 }; /* as PyTraceMalloc_Track says it */
@@ -104,10 +104,9 @@ const char *mw_reuse_detour_install(void)
 
     if (reason != NULL)
         return reason;
-    mw_standard_tracer_look(flag);
     reason = arm();
     if (reason == NULL)
-        reason = mw_standard_tracer_raise(flag, !has_track);
+        reason = mw_standard_tracer_raise(flag);
     if (reason == NULL && !proves_itself())
         reason = "the jump in _PyTraceMalloc_NewReference was not taken";
     if (reason != NULL)

@@ -145,8 +145,10 @@ static PyMethodDef methods[] = {
 static void at_end(PyObject *capsule)
 {
     (void)capsule;
-    if (_Py_IsFinalizing())
-        mw_reuse_hooks_retire();
+    if (!_Py_IsFinalizing())
+        return;
+    mw_reuse_hooks_retire();
+    mw_standard_tracer_retire();
 }
 
 static int prepare(PyObject *module)

@@ -158,7 +158,7 @@ const char *mw_reuse_lock_install(void)
     const char *reason = table == NULL ? find_table() : NULL;
 
     if (reason == NULL)
-        reason = mw_standard_tracer_raise(flag, true);
+        reason = mw_standard_tracer_raise(flag);
     if (reason != NULL)
         return reason;
     former = table->get_entry;

@@ -20,14 +20,15 @@ enum function {
     FUNCTION_COUNT
 };
 
-static int *raised_flag;     /* NULL: it is not raised                                    */
-static bool has_buffer;      /* whether PyTraceMalloc_Track needs one while it is raised  */
-static bool is_half_started; /* the standard module, by us                                */
+static int *the_flag;        /* NULL: it was never raised                            */
+static bool is_raised;       /* for our sake, or it would be if the module did not trace */
+static bool is_half_started; /* the standard module, by us: it has its buffer        */
 static const PyObject *asked;
-static _Atomic bool is_tracing;
-static _Atomic bool is_raised; /* from before the flag is raised until it is down again      */
+static _Atomic bool is_tracing; /* the standard module, by somebody else */
+static _Atomic bool is_known;   /* whether is_tracing is kept up to date */
 
-/* The module's table of methods belongs to CPython and is never freed. */
+/* The module's table of methods belongs to CPython and is never freed.  Our wrappers stay in
+ * it, so that whoever starts or stops the standard module is seen at any time. */
 static PyMethodDef *definitions[FUNCTION_COUNT];
 static PyCFunction originals[FUNCTION_COUNT];
 
@@ -63,41 +64,50 @@ static void call_but_keep_allocators(enum function function, PyObject *const *ar
 }
 
 /* Starts with the limit that get_traceback_limit() shows already; the flag goes up. */
-static bool half_start(int *flag)
+static void half_start(void)
 {
-    PyObject *limit = PyLong_FromLong(flag[1]);
+    PyObject *limit = PyLong_FromLong(the_flag[1]);
 
     if (limit == NULL) {
         PyErr_Clear();
-        return false;
+        return;
     }
     call_but_keep_allocators(START, &limit);
     Py_DECREF(limit);
-    is_half_started = *flag != 0;
-    return is_half_started;
+    is_half_started = *the_flag != 0;
 }
 
+/* The standard module stops only while its flag is up. */
 static void half_stop(void)
 {
-    if (is_half_started)
-        call_but_keep_allocators(STOP, NULL);
+    *the_flag = 1;
+    call_but_keep_allocators(STOP, NULL);
     is_half_started = false;
 }
 
 /* ── up and down ─────────────────────────────────────────────────────────────────── */
 
-/* Sets the flag while the standard module is not tracing. */
-static void set_flag(void)
+/* While the standard module is not tracing: gives it its buffer, and the flag its value.
+ *
+ * Threads without the GIL read the flag and, if it is up, wait for the GIL and use the
+ * buffer; and it may go up or down meanwhile.  So the buffer is there before the flag goes up
+ * for the first time and, whoever starts and stops, whenever the GIL is free from then on. */
+static void settle_flag(void)
 {
-    if (has_buffer && !half_start(raised_flag))
-        return;
-    *raised_flag = 1;
+    if (!is_half_started)
+        half_start();
+    *the_flag = is_raised && is_half_started;
 }
 
+/* Drops what was recorded in vain; that works only while the flag is up. */
 static void clear_flag(void)
 {
-    half_stop();
-    *raised_flag = 0;
+    PyObject *result = originals[CLEAR_TRACES](NULL, NULL);
+
+    if (result == NULL)
+        PyErr_Clear();
+    Py_XDECREF(result);
+    *the_flag = 0;
 }
 
 /* ── functions of _tracemalloc ───────────────────────────────────────────────────── */
@@ -117,12 +127,12 @@ static PyObject *ask(enum function function, PyObject *module, PyObject *argumen
     PyObject *result;
     int former;
 
-    if (raised_flag == NULL || is_tracing)
+    if (!is_raised || is_tracing)
         return originals[function](module, argument);
-    former = *raised_flag;
-    *raised_flag = 0;
+    former = *the_flag;
+    *the_flag = 0;
     result = originals[function](module, argument);
-    *raised_flag = former;
+    *the_flag = former;
     return made(result);
 }
 
@@ -153,11 +163,11 @@ static PyObject *stop(PyObject *module, PyObject *ignored)
 {
     PyObject *result;
 
-    if (raised_flag == NULL || !is_tracing)
+    if (!is_known || !is_tracing)
         return ask(STOP, module, ignored);
     is_tracing = false;
     result = originals[STOP](module, ignored);
-    set_flag();
+    settle_flag();
     /* It has put back the allocators that it found when it was started, maybe before us. */
     if (mw_the_tracer.is_active)
         mw_allocator_hooks_install();
@@ -168,14 +178,15 @@ static PyObject *start(PyObject *module, PyObject *const *arguments, Py_ssize_t 
 {
     PyObject *result;
 
-    if (raised_flag == NULL || is_tracing)
+    if (!is_known || is_tracing)
         return original_start()(module, arguments, count);
-    clear_flag();
+    if (is_half_started)
+        half_stop();
     result = original_start()(module, arguments, count);
-    is_tracing = *raised_flag != 0;
+    is_tracing = *the_flag != 0;
     if (!is_tracing)
-        set_flag();
-    /* Where there is no memory for set_flag either, it may have dropped the error. */
+        settle_flag();
+    /* Where there is no memory for the buffer either, that error may have been dropped. */
     if (result == NULL && !PyErr_Occurred())
         return PyErr_NoMemory();
     return result;
@@ -246,48 +257,49 @@ void mw_standard_tracer_init(void)
 static bool knows_all_functions(void)
 {
     for (int function = 0; function < FUNCTION_COUNT; function++) {
-        if (definitions[function] == NULL || definitions[function]->ml_meth != originals[function])
+        if (definitions[function] == NULL ||
+            (definitions[function]->ml_meth != originals[function] &&
+             definitions[function]->ml_meth != wrappers[function].wrapper))
             return false;
     }
     return true;
 }
 
-void mw_standard_tracer_look(const int *flag)
+const char *mw_standard_tracer_raise(int *flag)
 {
-    if (raised_flag == NULL)
-        is_tracing = *flag != 0;
-}
-
-const char *mw_standard_tracer_raise(int *flag, bool needs_buffer)
-{
+    if (is_raised)
+        return NULL;
     if (!knows_all_functions())
         return "the functions of _tracemalloc are not as expected";
-    mw_standard_tracer_look(flag);
-    has_buffer = needs_buffer;
-    raised_flag = flag;
-    is_raised = true;
-    if (!is_tracing)
-        set_flag();
-    if (*flag == 0) {
-        is_raised = false;
-        raised_flag = NULL;
-        return "tracemalloc could not be started";
-    }
     for (int function = 0; function < FUNCTION_COUNT; function++)
         definitions[function]->ml_meth = wrappers[function].wrapper;
-    return NULL;
+    the_flag = flag;
+    is_tracing = *flag != 0;
+    is_known = true;
+    is_raised = true;
+    if (!is_tracing)
+        settle_flag();
+    if (*flag != 0)
+        return NULL;
+    is_raised = false;
+    return "tracemalloc could not be started";
 }
 
 void mw_standard_tracer_lower(void)
 {
-    if (raised_flag == NULL)
+    if (!is_raised)
         return;
-    for (int function = 0; function < FUNCTION_COUNT; function++)
-        definitions[function]->ml_meth = originals[function];
     if (!is_tracing)
         clear_flag();
     is_raised = false;
-    raised_flag = NULL;
+}
+
+void mw_standard_tracer_retire(void)
+{
+    mw_standard_tracer_lower();
+    if (is_half_started)
+        half_stop();
+    is_known = false;
 }
 
 const PyObject *mw_standard_tracer_pretend_object(void)
@@ -302,14 +314,9 @@ const PyObject *mw_standard_tracer_pretend_object(void)
     return &object;
 }
 
-bool mw_standard_tracer_is_tracing(void)
-{
-    return is_tracing;
-}
-
 bool mw_standard_tracer_is_deceived(void)
 {
-    return is_raised && !is_tracing;
+    return is_known && !is_tracing;
 }
 
 const PyObject *mw_standard_tracer_asked(void)

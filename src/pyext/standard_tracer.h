@@ -11,14 +11,22 @@
  *   functions of _tracemalloc      that read the flag are wrapped, in the module's own table
  *   (is_tracing, start, stop,      of methods: where the standard module is not tracing, the
  *   take_snapshot's, …)            flag is down while they run
- *   PyTraceMalloc_Track, _Untrack  comes to us: reuse_detour; else see `buffer` below
+ *   PyTraceMalloc_Track, _Untrack  comes to us: reuse_detour, capi_domains; else see
+ *                                  `buffer` below
  *   _PyTraceMalloc_GetTraceback    finds an empty table, and returns None as it would
  *   _PyMem_DumpTraceback           as above; so the report of a fatal memory error (debug
  *                                  hooks) lacks the line that advises to enable tracemalloc
  *   _PyTraceMalloc_Fini            at the very end of the interpreter: the flag is lowered at
  *                                  the beginning of its shutdown
  *
- * Guarded by the GIL, but for mw_standard_tracer_is_tracing().
+ * The buffer: PyTraceMalloc_Track, called without the GIL, reads the flag, waits for the
+ * GIL, and then records in a buffer that the standard module makes when it is started.  A
+ * thread may have entered it before any of the above stood in its way, and there is no
+ * waiting for it to leave.  So the standard module is started behind the scene, as far as its
+ * buffer, before the flag is raised for the first time, and keeps it when the flag is lowered:
+ * then such a call merely records in vain.
+ *
+ * Guarded by the GIL, but for mw_standard_tracer_is_deceived().
  */
 #pragma once
 
@@ -40,23 +48,20 @@
  * (memwhy.tracemalloc.install).  Raises nothing: the flag cannot be raised then. */
 void mw_standard_tracer_init(void);
 
-/* Looks whether the standard module is tracing, for whoever is told of objects before the
- * flag is raised. */
-void mw_standard_tracer_look(const int *flag);
-/* Raises [flag], or returns why it must stay as it is: a static string.  With [has_buffer]
- * the standard module is started behind the scene, as far as its buffer for tracebacks, so
- * that PyTraceMalloc_Track, which would crash without it, merely records in vain. */
-const char *mw_standard_tracer_raise(int *flag, bool has_buffer);
+/* Raises [flag], or returns why it must stay as it is: a static string. */
+const char *mw_standard_tracer_raise(int *flag);
 /* Leaves the flag as the standard module has it. */
 void mw_standard_tracer_lower(void);
+/* At the end of the interpreter, when no other thread can take the GIL any more: takes the
+ * buffer back, and forgets whether the standard module is tracing. */
+void mw_standard_tracer_retire(void);
 
 /* Has CPython say that an object was created, for the proof that we are told; nothing is
  * allocated.  The object is not in any block. */
 const PyObject *mw_standard_tracer_pretend_object(void);
 
-/* Whether the standard module is tracing, whatever its flag says.  Without the GIL too. */
-bool mw_standard_tracer_is_tracing(void);
-/* Whether the flag is up, or about to be, and the standard module is not tracing. */
+/* Whether the standard module is not tracing, whatever its flag says.  False too where we
+ * cannot tell, since we never raised its flag: then it says the truth.  Without the GIL too. */
 bool mw_standard_tracer_is_deceived(void);
 /* The object whose traceback somebody is asking the standard module for; NULL as a rule. */
 const PyObject *mw_standard_tracer_asked(void);
