@@ -3,8 +3,8 @@
  * How long a look at every live block takes: a recount of all sites from the labels alone,
  * as the online counters are checked against.
  *
- *     cc -O2 -DNDEBUG -Isrc -o build/scan_bench bench/scan_bench.c src/base/{alloc,status}.c \
- *        src/core/{address_map,block_store}.c
+ *     cc -O2 -DNDEBUG -std=gnu11 -Isrc -o build/scan_bench bench/scan_bench.c \
+ *        src/{base,core}/[a-z]*.c -lm
  *     build/scan_bench [blocks]
  *
  * The blocks lie in pools of 16 KiB as pymalloc cuts them, 48 to 192 bytes large, on sites

@@ -3,9 +3,8 @@
  * How long it takes to build a snapshot as large as a big service gives, and to filter,
  * group and compare it.
  *
- *     cc -O2 -DNDEBUG -Isrc -o build/snapshot_bench bench/snapshot_bench.c \
- *        src/base/{alloc,hash_index,status,string_pool}.c \
- *        src/core/{diff,filter,fnmatch,group,rows}.c src/core/snapshot*.c
+ *     cc -O2 -DNDEBUG -std=gnu11 -Isrc -o build/snapshot_bench bench/snapshot_bench.c \
+ *        src/{base,core}/[a-z]*.c -lm
  *     build/snapshot_bench [frame limit]
  */
 #include "core/diff.h"

@@ -104,29 +104,35 @@ def measure(column, heap, repeats, **size):
 
 # ── in the runner ──────────────────────────────────────────────────────────────────────
 
-BASE = ["src/base/alloc.c", "src/base/status.c"]
-C_PROGRAMS = {
-    "snapshot_bench": [*BASE, "src/base/hash_index.c", "src/base/string_pool.c",
-                       "src/core/diff.c", "src/core/filter.c", "src/core/fnmatch.c",
-                       "src/core/group.c", "src/core/rows.c", "src/core/snapshot.c",
-                       "src/core/snapshot_builder.c", "src/core/snapshot_tables.c"],
-    "scan_bench": [*BASE, "src/core/address_map.c", "src/core/block_store.c"],
-}
+C_PROGRAMS = ("snapshot_bench", "scan_bench")
+# Whole rooms: a list of the files that each program needs would soon be out of date.
+C_ROOMS = ("src/base", "src/core")
 C_LINE = re.compile(r"^(.+?)  +([\d.]+) ms", re.MULTILINE)
 
 
-def run_in_c(name, sources, repeats):
-    """{what: [ms, …]} of one of the programs in C beside this file."""
+def compile_in_c(*arguments, directory=None):
+    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-DNDEBUG", "-std=gnu11",
+                    f"-I{jobs.TREE / 'src'}", *arguments], check=True, cwd=directory)
+
+
+def build_in_c(directory):
+    """The programs in C beside this file, linked to the rooms that they measure."""
+    sources = [source for room in C_ROOMS for source in sorted((jobs.TREE / room).glob("*.c"))]
+    compile_in_c("-c", *sources, directory=directory)
+    for name in C_PROGRAMS:
+        compile_in_c("-o", directory / name, jobs.HERE / f"{name}.c", *directory.glob("*.o"), "-lm")
+        yield directory / name
+
+
+def run_in_c(repeats):
+    """{what: [ms, …]} of the programs in C."""
     found = {}
     with tempfile.TemporaryDirectory() as directory:
-        program = pathlib.Path(directory) / name
-        subprocess.run([os.environ.get("CC", "cc"), "-O2", "-DNDEBUG", "-std=gnu11", "-Isrc",
-                        "-o", str(program), f"bench/{name}.c", *sources],
-                       check=True, cwd=jobs.TREE)
-        for _ in range(repeats):
-            text = subprocess.run([program], check=True, capture_output=True, text=True).stdout
-            for what, ms in C_LINE.findall(text):
-                found.setdefault(" ".join(what.split()), []).append(float(ms))
+        for program in build_in_c(pathlib.Path(directory)):
+            for _ in range(repeats):
+                text = subprocess.run([program], check=True, capture_output=True, text=True).stdout
+                for what, ms in C_LINE.findall(text):
+                    found.setdefault(" ".join(what.split()), []).append(float(ms))
     return found
 
 
@@ -159,10 +165,7 @@ def run(runner, options):
         row = {"column": cell["column"], **cell["size"]}
         row |= {key: jobs.samples(cell, key) for key in (*STEPS, "each_trace")}
         rows.append(row | {key: cell["answers"][-1][key] for key in ("blocks", "sites", "rows")})
-    in_c = {}
-    for name, sources in C_PROGRAMS.items():
-        in_c |= run_in_c(name, sources, options.repeat or 5)
-    return {"python": rows, "c": in_c}
+    return {"python": rows, "c": run_in_c(options.repeat or 5)}
 
 
 # ── tables ─────────────────────────────────────────────────────────────────────────────
