@@ -5,8 +5,9 @@
 
 /* ── asking ──────────────────────────────────────────────────────────────────────── */
 
-/* A copy of threading's dict of ident → Thread; an empty one when nobody has imported it.
- * A new reference, or NULL with an exception. */
+/* A copy of threading's dict of ident → Thread; None when nobody has imported it, since a
+ * dict made here would be a block in the snapshot, too.  A new reference, or NULL with an
+ * exception. */
 static PyObject *active_threads(void)
 {
     PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading");
@@ -14,12 +15,12 @@ static PyObject *active_threads(void)
     PyObject *copy;
 
     if (threading == NULL)
-        return PyDict_New();
+        return Py_NewRef(Py_None);
     active = PyObject_GetAttrString(threading, "_active");
     if (active == NULL || !PyDict_Check(active)) {
         PyErr_Clear();
         Py_XDECREF(active);
-        return PyDict_New();
+        return Py_NewRef(Py_None);
     }
     copy = PyDict_Copy(active);
     Py_DECREF(active);
@@ -54,10 +55,10 @@ done:
     return status;
 }
 
-PyObject *mw_thread_names_ask(void)
+/* What of [active], a dict, has a name. */
+static PyObject *names_of(PyObject *active)
 {
-    PyObject *active = active_threads();
-    PyObject *names = active != NULL ? PyList_New(0) : NULL;
+    PyObject *names = PyList_New(0);
     PyObject *ident;
     PyObject *thread;
     Py_ssize_t position = 0;
@@ -65,7 +66,18 @@ PyObject *mw_thread_names_ask(void)
     while (names != NULL && PyDict_Next(active, &position, &ident, &thread))
         if (ask_one(names, ident, thread) < 0)
             Py_CLEAR(names);
-    Py_XDECREF(active);
+    return names;
+}
+
+PyObject *mw_thread_names_ask(void)
+{
+    PyObject *active = active_threads();
+    PyObject *names;
+
+    if (active == NULL || active == Py_None)
+        return active;
+    names = names_of(active);
+    Py_DECREF(active);
     return names;
 }
 
@@ -102,7 +114,9 @@ static mw_status note_first(mw_tracer *tracer)
 
 mw_status mw_thread_names_note(mw_tracer *tracer, PyObject *names)
 {
-    for (Py_ssize_t index = 0; index < PyList_GET_SIZE(names); index++) {
+    Py_ssize_t count = names != Py_None ? PyList_GET_SIZE(names) : 0;
+
+    for (Py_ssize_t index = 0; index < count; index++) {
         PyObject *pair = PyList_GET_ITEM(names, index);
         PyObject *name = PyTuple_GET_ITEM(pair, 1);
         uint64_t ident = PyLong_AsUnsignedLongLongMask(PyTuple_GET_ITEM(pair, 0));

@@ -10,8 +10,8 @@
 
 #include <Python.h>
 
-/* A list of (ident, name as UTF-8 bytes) of the threads that are alive; NULL with an
- * exception. */
+/* A list of (ident, name as UTF-8 bytes) of the threads that are alive, None when nobody
+ * has imported threading; NULL with an exception. */
 PyObject *mw_thread_names_ask(void);
 
 /* Notes those names; a thread that has ended keeps the last one.  Runs no Python code. */

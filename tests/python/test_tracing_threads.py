@@ -8,6 +8,7 @@ import zlib
 import pytest
 
 import memwhy
+from processes import run
 
 pytestmark = pytest.mark.usefixtures("untraced")
 
@@ -76,3 +77,21 @@ def test_zlib_works_without_the_gil_in_many_threads():
     del packer
     alive = [trace for trace in memwhy.take_snapshot().traces if trace.traceback[-1].lineno == line]
     assert sum(trace.size for trace in alive) < 100_000
+
+
+def test_asking_for_no_names_leaves_nothing_in_the_snapshot():
+    """Where nobody has imported threading, there is nothing to ask.  What is taken from a
+    free list counts as well."""
+    run("""
+        import sys
+        import memwhy.tracemalloc as tracemalloc
+        from memwhy import _memwhy
+        assert "threading" not in sys.modules
+        tracemalloc.start()
+        kept = [[{}, []] for _ in range(200)]
+        del kept
+        snapshot = _memwhy.take_snapshot()
+        line = sys._getframe().f_lineno - 1
+        assert [t for t in snapshot.traces if t.traceback[0].lineno == line] == []
+        assert [t for t in snapshot.traces if t.traceback[0].lineno == line - 2]
+    """)
