@@ -41,25 +41,50 @@ static int32_t line_delta(const unsigned char *entry, const unsigned char *end)
     return 0;
 }
 
+/* A way through a location table, entry by entry. */
+typedef struct location_walk {
+    const unsigned char *next; /* the entry that comes next                                 */
+    const unsigned char *end;
+    int64_t end_bytes; /* offset at which the instructions of the last entry end            */
+    int32_t line;      /* after the last entry, which need not have one                     */
+    bool has_line;     /* whether the last entry has one                                    */
+} location_walk;
+
+static location_walk walk_start(const char *table, size_t length, int32_t first_line)
+{
+    const unsigned char *bytes = (const unsigned char *)table;
+
+    return (location_walk){.next = bytes, .end = bytes + length, .line = first_line};
+}
+
+/* Takes one more entry; false if there is none left. */
+static bool walk_next(location_walk *walk)
+{
+    const unsigned char *entry = walk->next;
+
+    if (entry >= walk->end)
+        return false;
+    /* A table can be anything (code.replace), so the sum may wrap around. */
+    walk->line = (int32_t)((uint32_t)walk->line + (uint32_t)line_delta(entry, walk->end));
+    walk->has_line = (*entry >> 3 & 15) != KIND_NONE;
+    walk->end_bytes += ((*entry & 7) + 1) * MW_INSTRUCTION_UNIT_BYTES;
+    do
+        entry++;
+    while (entry < walk->end && (*entry & ENTRY_START) == 0);
+    walk->next = entry;
+    return true;
+}
+
 int32_t mw_location_table_line(const char *table, size_t length, int32_t first_line,
                                int32_t offset_bytes)
 {
-    const unsigned char *entry = (const unsigned char *)table;
-    const unsigned char *end = entry + length;
-    int64_t entry_end = 0;
-    int32_t line = first_line;
+    location_walk walk = walk_start(table, length, first_line);
 
     if (offset_bytes < 0)
         return first_line;
-    while (entry < end) {
-        /* A table can be anything (code.replace), so the sum may wrap around. */
-        line = (int32_t)((uint32_t)line + (uint32_t)line_delta(entry, end));
-        entry_end += ((*entry & 7) + 1) * MW_INSTRUCTION_UNIT_BYTES;
-        if (offset_bytes < entry_end)
-            return (*entry >> 3 & 15) == KIND_NONE ? -1 : line;
-        do
-            entry++;
-        while (entry < end && (*entry & ENTRY_START) == 0);
+    while (walk_next(&walk)) {
+        if (offset_bytes < walk.end_bytes)
+            return walk.has_line ? walk.line : -1;
     }
     return -1;
 }
@@ -317,6 +342,66 @@ int32_t mw_code_table_line(const mw_code_table *table, mw_instruction instructio
                                           code->first_line, row->offset_bytes);
 
     return line < 0 ? 0 : line;
+}
+
+/* One past the last offset of a code's instructions, 0 if all are negative. */
+static uint32_t end_of_offsets(const mw_code_table *table, mw_code code)
+{
+    uint32_t end = 0;
+
+    for (uint32_t number = table->codes[code.index].first_instruction; number != 0;
+         number = table->instructions[number].next) {
+        int32_t offset_bytes = table->instructions[number].offset_bytes;
+
+        if (offset_bytes >= 0 && (uint32_t)offset_bytes >= end)
+            end = (uint32_t)offset_bytes + 1;
+    }
+    return end;
+}
+
+/* The line of each unit of a code before [unit_count], 0 where there is none. */
+static void fill_lines_of_units(const mw_code_table *table, const mw_code_row *code,
+                                int32_t *of_units, uint32_t unit_count)
+{
+    location_walk walk =
+        walk_start(mw_string_pool_bytes(&table->strings, code->lines.index),
+                   mw_string_pool_length(&table->strings, code->lines.index), code->first_line);
+    uint32_t unit = 0;
+
+    while (unit < unit_count && walk_next(&walk)) {
+        int32_t line = walk.has_line && walk.line > 0 ? walk.line : 0;
+
+        for (; unit < unit_count && unit * (int64_t)MW_INSTRUCTION_UNIT_BYTES < walk.end_bytes;
+             unit++)
+            of_units[unit] = line;
+    }
+}
+
+mw_status mw_code_table_lines(const mw_code_table *table, mw_code code, mw_alloc *scratch,
+                              int32_t *lines)
+{
+    const mw_code_row *row = &table->codes[code.index];
+    /* An entry says the line of eight units at most, and is a byte long at least. */
+    uint64_t covered = UINT64_C(8) * mw_string_pool_length(&table->strings, row->lines.index);
+    uint64_t wanted = ((uint64_t)end_of_offsets(table, code) + 1) / MW_INSTRUCTION_UNIT_BYTES;
+    uint32_t unit_count = (uint32_t)(wanted < covered ? wanted : covered);
+    int32_t *of_units = mw_alloc_array(scratch, unit_count, sizeof *of_units);
+
+    if (of_units == NULL)
+        return MW_NO_MEMORY;
+    fill_lines_of_units(table, row, of_units, unit_count);
+    for (uint32_t number = row->first_instruction; number != 0;
+         number = table->instructions[number].next) {
+        int32_t offset_bytes = table->instructions[number].offset_bytes;
+        uint32_t unit = (uint32_t)offset_bytes / MW_INSTRUCTION_UNIT_BYTES;
+
+        if (offset_bytes < 0)
+            lines[number] = row->first_line > 0 ? row->first_line : 0;
+        else
+            lines[number] = unit < unit_count ? of_units[unit] : 0;
+    }
+    mw_alloc_release(scratch, of_units, unit_count * sizeof *of_units);
+    return MW_OK;
 }
 
 /* Every instruction is in the list of its code, once. */

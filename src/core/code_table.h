@@ -107,6 +107,10 @@ static inline mw_instruction mw_code_table_find(const mw_code_table *table, uint
 
 /* The line of an instruction; 0 where it has none. */
 int32_t mw_code_table_line(const mw_code_table *table, mw_instruction instruction);
+/* The same for every instruction of a code, into [lines] at the instruction's number: in
+ * one pass over the location table, where asking for one after the other takes one each. */
+mw_status mw_code_table_lines(const mw_code_table *table, mw_code code, mw_alloc *scratch,
+                              int32_t *lines) MW_MUST_CHECK;
 
 /* The line at [offset_bytes] by a location table; -1 where it has none.  Before the first
  * instruction (a negative offset) it is the code's first line. */

@@ -17,6 +17,8 @@ typedef struct translation {
     const mw_code_table *codes;
     const mw_path_trie *paths;
     uint32_t *frames;      /* instruction → frame of the snapshot; 0 = not translated yet */
+    int32_t *lines;        /* instruction → line, if its code has lines                    */
+    bool *has_lines;       /* code → whether its instructions are in `lines`               */
     uint32_t *known_paths; /* path → path of the snapshot, likewise                        */
     uint8_t *threads;      /* path → thread                                                */
 } translation;
@@ -26,9 +28,12 @@ static mw_status translation_init(translation *self, mw_alloc *alloc, mw_snapsho
 {
     *self = (translation){.alloc = alloc, .builder = builder, .codes = codes, .paths = paths};
     self->frames = mw_alloc_array(alloc, codes->instruction_count, sizeof *self->frames);
+    self->lines = mw_alloc_array(alloc, codes->instruction_count, sizeof *self->lines);
+    self->has_lines = mw_alloc_array(alloc, codes->code_count, sizeof *self->has_lines);
     self->known_paths = mw_alloc_array(alloc, paths->count, sizeof *self->known_paths);
     self->threads = mw_alloc_array(alloc, paths->count, sizeof *self->threads);
-    if (self->frames == NULL || self->known_paths == NULL || self->threads == NULL)
+    if (self->frames == NULL || self->lines == NULL || self->has_lines == NULL ||
+        self->known_paths == NULL || self->threads == NULL)
         return MW_NO_MEMORY;
     return MW_OK;
 }
@@ -39,6 +44,10 @@ static void translation_done(translation *self)
         return;
     mw_alloc_release(self->alloc, self->frames,
                      self->codes->instruction_count * sizeof *self->frames);
+    mw_alloc_release(self->alloc, self->lines,
+                     self->codes->instruction_count * sizeof *self->lines);
+    mw_alloc_release(self->alloc, self->has_lines,
+                     self->codes->code_count * sizeof *self->has_lines);
     mw_alloc_release(self->alloc, self->known_paths,
                      self->paths->count * sizeof *self->known_paths);
     mw_alloc_release(self->alloc, self->threads, self->paths->count * sizeof *self->threads);
@@ -54,14 +63,30 @@ static mw_status copy_string(const translation *self, mw_string string, mw_strin
         mw_string_pool_length(&self->codes->strings, string.index), ret_string);
 }
 
+/* A code's lines are computed all at once, when the first is asked for. */
+static mw_status line_of(const translation *self, mw_instruction instruction, int32_t *ret_line)
+{
+    uint32_t code = self->codes->instructions[instruction.index].code;
+    mw_status status = MW_OK;
+
+    if (!self->has_lines[code]) {
+        status = mw_code_table_lines(self->codes, (mw_code){code}, self->alloc, self->lines);
+        self->has_lines[code] = status == MW_OK;
+    }
+    *ret_line = self->lines[instruction.index];
+    return status;
+}
+
 static mw_status make_frame(const translation *self, mw_instruction instruction,
                             mw_frame *ret_frame)
 {
     uint32_t number = self->codes->instructions[instruction.index].code;
     const mw_code_row *code = &self->codes->codes[number];
-    mw_frame_row row = {.line = mw_code_table_line(self->codes, instruction)};
-    mw_status status = copy_string(self, code->file, &row.file);
+    mw_frame_row row = {0};
+    mw_status status = line_of(self, instruction, &row.line);
 
+    if (status == MW_OK)
+        status = copy_string(self, code->file, &row.file);
     if (status == MW_OK)
         status = copy_string(self, code->function, &row.function);
     if (status == MW_OK)

@@ -126,6 +126,42 @@ TEST(code_table, tells_the_line_of_an_instruction_late)
     mw_code_table_done(&table);
 }
 
+/* Tables that CPython made and tables of any bytes, at offsets in and far beyond them. */
+TEST(code_table, tells_the_lines_of_a_whole_code_as_it_tells_each)
+{
+    enum { ROUNDS = 300, EACH = 40 };
+    mw_random random = mw_random_of(7);
+
+    for (int round = 0; round < ROUNDS; round++) {
+        const location_case *known = &location_cases[mw_random_below(
+            &random, sizeof location_cases / sizeof *location_cases)];
+        mw_code_row row = {.first_line = known->first_line};
+        int32_t lines[EACH + 1] = {0};
+        char bytes[64];
+        mw_code_table table;
+        mw_instruction made;
+        mw_code code;
+
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (char)(mw_random_below(&random, 256) | mw_random_below(&random, 2) * 0x7f);
+        if (round % 2 != 0)
+            row.first_line = (int32_t)mw_random_below(&random, UINT32_MAX);
+        CHECK_OK(mw_code_table_init(&table, mw_alloc_system()));
+        CHECK_OK(mw_code_table_string(
+            &table, round % 2 == 0 ? (const char *)&location_bytes[known->table] : bytes,
+            round % 2 == 0 ? known->length : mw_random_below(&random, sizeof bytes), &row.lines));
+        CHECK_OK(mw_code_table_intern(&table, row, &code));
+        CHECK_OK(mw_code_table_instruction(&table, code, INT32_MAX, &made));
+        while (made.index < EACH)
+            CHECK_OK(mw_code_table_instruction(&table, code,
+                                               (int32_t)mw_random_below(&random, 400) - 2, &made));
+        CHECK_OK(mw_code_table_lines(&table, code, mw_alloc_system(), lines));
+        for (uint32_t number = 1; number <= EACH; number++)
+            CHECK_EQ(lines[number], mw_code_table_line(&table, (mw_instruction){number}));
+        mw_code_table_done(&table);
+    }
+}
+
 /* ── live objects ────────────────────────────────────────────────────────────────── */
 
 /* The slow twin: what each object is, and what each address stands for. */
@@ -363,6 +399,7 @@ int main(void)
         CASE(location_table, survives_any_bytes),
         CASE(code_table, interns_equal_content_once),
         CASE(code_table, tells_the_line_of_an_instruction_late),
+        CASE(code_table, tells_the_lines_of_a_whole_code_as_it_tells_each),
         CASE(code_table, never_takes_an_address_for_that_of_an_object_that_died_there),
         CASE(code_table, keeps_the_twin_of_an_object_that_dies),
         CASE(code_table, is_consistent_sees_an_address_that_outlived_its_object),
