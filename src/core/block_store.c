@@ -355,6 +355,30 @@ bool mw_block_store_is_consistent(const mw_block_store *store)
     return pages_are_consistent(store) && mw_address_map_is_consistent(others);
 }
 
+static void visit_page(const mw_page *page, void (*visit)(void *context, mw_block_entry entry),
+                       void *context)
+{
+    if (page->labels == NULL)
+        return;
+    for (uint32_t index = 0; index < label_count(page->units); index++)
+        if (page->labels[index] != 0)
+            visit(context, (mw_block_entry){.label = page->labels[index]});
+}
+
+void mw_block_store_visit(const mw_block_store *store,
+                          void (*visit)(void *context, mw_block_entry entry), void *context)
+{
+    const mw_address_map *others = &store->others;
+
+    for (uint32_t nth = 0; nth < store->leaf_count; nth++)
+        for (uint32_t index = 0; index < 1 << MW_LEAF_BITS; index++)
+            visit_page(&leaf_at(store, nth)[index], visit, context);
+    for (uint32_t slot = 0; slot < mw_address_map_slot_count(others); slot++)
+        if (others->slots[slot].address != 0)
+            visit(context, (mw_block_entry){others->slots[slot].label, others->slots[slot].value,
+                                            .is_mapped = true});
+}
+
 size_t mw_block_store_memory_bytes(const mw_block_store *store)
 {
     size_t bytes = store->page_count * sizeof(mw_page);

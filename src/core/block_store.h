@@ -79,6 +79,10 @@ void mw_block_store_clear(mw_block_store *store);
 void mw_block_store_done(mw_block_store *store);
 bool mw_block_store_is_consistent(const mw_block_store *store);
 size_t mw_block_store_memory_bytes(const mw_block_store *store);
+/* For examinations: calls [visit] for each block that is known, those that are only watched
+ * included.  Looks at every page that there ever was. */
+void mw_block_store_visit(const mw_block_store *store,
+                          void (*visit)(void *context, mw_block_entry entry), void *context);
 
 /* The slow ways, out of line.  page_open makes or re-purposes the page of [address] for
  * [units] and returns NULL if the block must go to the map. */

@@ -438,6 +438,21 @@ static PyObject *check_marks(PyObject *module, PyObject *arguments)
                          (unsigned long long)mw_the_stack_marks.mismatches);
 }
 
+PyDoc_STRVAR(check_tallies_doc,
+             "_check_tallies($module, /)\n"
+             "--\n\n"
+             "For tests: whether all tables are consistent, and the tallies that are kept\n"
+             "while tracing are what a full scan of the blocks counts.");
+
+static PyObject *check_tallies(PyObject *module, PyObject *ignored)
+{
+    mw_status status = mw_tracer_recount(&mw_the_tracer);
+
+    if (status == MW_NO_MEMORY)
+        return PyErr_NoMemory();
+    return PyBool_FromLong(status == MW_OK && mw_tracer_is_consistent(&mw_the_tracer));
+}
+
 PyDoc_STRVAR(retire_doc, "_retire($module, /)\n"
                          "--\n\n"
                          "The interpreter is shutting down: leave the stacks of threads that do\n"
@@ -469,6 +484,7 @@ PyMethodDef mw_tracing_methods[] = {
     {"_get_object_traceback", get_raw_object_traceback, METH_O, get_raw_object_traceback_doc},
     {"get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},
     {"_check_marks", check_marks, METH_VARARGS, check_marks_doc},
+    {"_check_tallies", check_tallies, METH_NOARGS, check_tallies_doc},
     {"_retire", retire, METH_NOARGS, retire_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -67,6 +67,9 @@ mw_status mw_tracer_clear(mw_tracer *tracer) MW_MUST_CHECK;
 void mw_tracer_done(mw_tracer *tracer);
 /* Under the GIL. */
 bool mw_tracer_is_consistent(mw_tracer *tracer);
+/* Counts every block of the main lane anew, by site, and holds the online tallies against it;
+ * MW_BAD_INPUT if any differs.  Under the GIL. */
+mw_status mw_tracer_recount(mw_tracer *tracer) MW_MUST_CHECK;
 
 uint64_t mw_tracer_live_bytes(mw_tracer *tracer);
 uint64_t mw_tracer_peak_bytes(mw_tracer *tracer);

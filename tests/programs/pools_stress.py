@@ -98,6 +98,7 @@ def step(heap):
     if chance < 0.002:
         heap.favourite = heap.random.randrange(1, 520)
     if chance < 0.001:
+        assert memwhy._memwhy._check_tallies()
         memwhy.stop() if memwhy.is_tracing() else memwhy.start()
     elif chance < 0.0015:
         heap.free_everything()
@@ -116,6 +117,7 @@ def run_round(seed, steps):
     for _ in range(steps):
         step(heap)
     heap.free_everything()
+    assert memwhy._memwhy._check_tallies()
     memwhy.stop()
     gc.collect()
     return heap.allocated

@@ -264,6 +264,7 @@ static inline uint64_t lost_blocks(mw_tracer *tracer)
 static inline void check_agrees(mw_tracer *tracer, const tracer_twin *twin)
 {
     CHECK(mw_tracer_is_consistent(tracer));
+    CHECK_EQ(mw_tracer_recount(tracer), MW_OK);
     CHECK_EQ(mw_tracer_live_bytes(tracer), twin->live_bytes);
     CHECK_EQ(mw_tracer_peak_bytes(tracer), twin->peak_bytes);
     CHECK_EQ(lost_blocks(tracer), twin->lost_blocks);
