@@ -44,7 +44,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
-        valgrind torture leaks leaks-here bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
+        valgrind torture leaks leaks-here cpython-suite bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
         lint-spelling compile-gcc compile-clang tidy format clean
 
 help: ## this list
@@ -124,6 +124,14 @@ test-on-%:
 	@mkdir -p $(RESULTS); : >$(RESULTS)/python-$*.xml
 	+@tools/pythons run $* sh -c '$(MAKE) --no-print-directory test-python NAME=$* WERROR=true \
 	    PYTHON="$$PYTHON" VENV=$(BUILD)/$*/venv BUILD=$(BUILD)/$* RESULTS=$(RESULTS)'
+
+# Each file is three processes; what its options are, its --help says.
+cpython-suite: build ## CPython's own tests untraced, traced and sampled (hours); SUITE='test_gc test_io'
+	nice -n 19 $(python) tests/programs/cpython_three_ways.py $(SUITE)
+
+cpython-suite-on-%:
+	+@tools/pythons run $* sh -c '$(MAKE) --no-print-directory cpython-suite SUITE="$(SUITE)" \
+	    PYTHON="$$PYTHON" VENV=$(BUILD)/$*/venv BUILD=$(BUILD)/$*'
 
 # ── looking harder ───────────────────────────────────────────────────────────────────
 

@@ -1,71 +1,111 @@
 # SPDX-License-Identifier: MIT
-"""Tests of CPython have the same results traced as untraced.
+"""Tests of CPython have the same results untraced, traced exactly and traced by samples.
 
-    MEMWHY_TEST_SLOW=1      a selection, about half a minute
-    MEMWHY_TEST_SLOW=all    all of them, several minutes
+    MEMWHY_TEST_SLOW=1      a selection, about a minute
+    make cpython-suite      all of them, hours
 
-Each module is run twice by CPython's own runner; every process that it starts is traced
-too (tests/programs/traced_site).  What fails on this machine untraced may fail traced.
+The tool that compares is tests/programs/cpython_three_ways.py; here it is shown to see a
+difference, too.
 """
 import importlib.util
-import os
-import xml.etree.ElementTree as ElementTree
+import textwrap
 
 import pytest
 
-from conftest import SLOW
-from processes import PROGRAMS, environment, python
+from processes import PROGRAMS, python
+
+needs_regrtest = pytest.mark.skipif(
+    not (importlib.util.find_spec("test") and importlib.util.find_spec("test.libregrtest")),
+    reason="this Python is without its tests (Debian: libpython3-testsuite)")
 
 pytestmark = [
-    pytest.mark.slow("CPython's own tests, twice"),
+    needs_regrtest,
     pytest.mark.no_leak_check("runs in processes of its own"),
     pytest.mark.no_sanitizer("CPython's tests measure memory and time, and end by signals"),
 ]
 
 SELECTION = ["test_gc", "test_json", "test_re", "test_fork1", "test_generators"]
-LONG = ["test_threading", "test_asyncio", "test_capi", "test_subprocess"]
+
+OF_BOTH_KINDS = """
+    import os, sys, unittest
+
+    def way():
+        memwhy = sys.modules.get("memwhy")
+        if not memwhy or not memwhy.is_tracing():
+            return "untraced"
+        return "sampled" if "sample" in os.environ["MEMWHY"] else "exact"
+
+    class Tests(unittest.TestCase):
+        def test_that_passes(self):
+            pass
+
+        def test_that_fails(self):
+            self.fail()
+
+        def test_that_fails_when_traced(self):
+            self.assertEqual(way(), "untraced")
+
+        def test_that_is_skipped_when_sampled(self):
+            if way() == "sampled":
+                self.skipTest("sampled")
+"""
+
+CRASHES_WHEN_TRACED = """
+    import os, signal, sys, unittest
+
+    class Tests(unittest.TestCase):
+        def test_it(self):
+            if "memwhy" in sys.modules:
+                os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
-def side(traced):
-    """The environment of the one side or the other; both read our sitecustomize."""
-    path = [str(PROGRAMS / "traced_site"), os.environ.get("PYTHONPATH")]
-    return environment(PYTHONPATH=os.pathsep.join(filter(None, path)), PYTHONHASHSEED="0",
-                       TRACED_SITE="1" if traced else None)
+def three_ways(*arguments):
+    return python(PROGRAMS / "cpython_three_ways.py", *arguments, timeout=1500)
 
 
-def outcomes_of(name, directory, traced):
-    """{test: outcome} of one module of CPython's tests, and the end of what it printed."""
-    report = directory / f"{name}{'-traced' if traced else ''}.xml"
-    done = python("-m", "test", "--timeout", "600", "--junit-xml", report, name,
-                  timeout=1500, cwd=directory, env=side(traced))
-    text = done.stdout[-5000:] + done.stderr[-5000:]
-    assert report.exists(), f"exit status {done.returncode}\n{text}"
-    outcomes = {}
-    for case in ElementTree.parse(report).iter("testcase"):
-        kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
-        outcomes[case.get("name")] = " ".join(sorted(kinds)) or case.get("result", "completed")
-    return outcomes, text
+def of_our_own(directory, source):
+    (directory / "test_ours.py").write_text(textwrap.dedent(source))
+    return three_ways("--tests", directory, "test_ours")
 
 
-def is_there(name):
-    return importlib.util.find_spec("test") and importlib.util.find_spec(f"test.{name}")
+@pytest.fixture(scope="module")
+def both_kinds(tmp_path_factory):
+    return of_our_own(tmp_path_factory.mktemp("both_kinds"), OF_BOTH_KINDS)
 
 
-@pytest.mark.parametrize("traced", [False, True])
-def test_only_the_traced_side_is_traced(traced):
-    code = "import sys; print('memwhy' in sys.modules and sys.modules['memwhy'].is_tracing())"
-    assert python("-c", code, env=side(traced)).stdout == f"{traced}\n"
+@pytest.mark.slow("CPython's own tests, three times")
+@pytest.mark.parametrize("name", SELECTION)
+def test_results_are_the_same_traced(name):
+    if not importlib.util.find_spec(f"test.{name}"):
+        pytest.skip(f"this Python has no test.{name}")
+    done = three_ways(name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 files agree, 0 differ, 0 left out" in done.stdout
 
 
-@pytest.mark.parametrize("name", SELECTION + LONG)
-def test_results_are_the_same_traced(name, tmp_path):
-    if name in LONG and os.environ.get(SLOW) != "all":
-        pytest.skip(f"takes minutes: set {SLOW}=all")
-    if not is_there("libregrtest") or not is_there(name):
-        pytest.skip(f"this Python has no test.{name} (Debian: libpython3-testsuite)")
-    plain, _ = outcomes_of(name, tmp_path, traced=False)
-    traced, text = outcomes_of(name, tmp_path, traced=True)
-    different = {test: (plain.get(test), traced.get(test)) for test in plain.keys() | traced.keys()
-                 if plain.get(test) != traced.get(test)}
-    assert not different, text
-    assert plain
+def test_a_test_that_ends_differently_traced_is_told_by_its_way(both_kinds):
+    told = both_kinds.stdout.partition("New differences\n")[2].partition("\n\n")[0]
+    assert sorted(line.split("test_ours.Tests.")[1] for line in told.splitlines()) == [
+        "test_that_fails_when_traced: untraced completed, traced failure",
+        "test_that_fails_when_traced: untraced completed, traced failure",
+        "test_that_is_skipped_when_sampled: untraced completed, traced skipped"], both_kinds
+    assert both_kinds.stdout.count("test_ours sampled: ") == 2
+    assert both_kinds.returncode == 1
+
+
+def test_what_fails_untraced_is_left_out_and_listed(both_kinds):
+    listed = both_kinds.stdout.partition("Failing untraced, left out\n")[2]
+    assert listed.splitlines()[0] == "    test_ours: test_ours.Tests.test_that_fails"
+
+
+def test_a_file_that_crashes_traced_differs(tmp_path):
+    done = of_our_own(tmp_path, CRASHES_WHEN_TRACED)
+    assert "test_ours exact: the file: untraced ended, traced ended by SIGKILL" in done.stdout
+    assert done.returncode == 1
+
+
+def test_files_that_cannot_be_compared_are_no_success(tmp_path):
+    done = of_our_own(tmp_path, "")
+    assert "left out" in done.stdout
+    assert done.returncode == 1
