@@ -197,12 +197,22 @@ def all_files():
     return [name for name in [*FIRST, *others, *LAST] if name in found]
 
 
+def known_by_reason(verdicts):
+    found = {}
+    for verdict in verdicts:
+        for way, test, reason in verdict.known:
+            name = f"{verdict.file} {way}: {test or 'the file'}"
+            found.setdefault(reason, []).append(name)
+    for reason, names in found.items():
+        yield f"{reason}:"
+        yield from (f"    {name}" for name in names)
+
+
 def print_details(verdicts):
     for title, lines in [
         ("New differences", [f"{v.file} {way}: {test or 'the file'}: untraced {a}, traced {b}"
                              for v in verdicts for way, test, a, b in v.new]),
-        ("Known differences", [f"{v.file} {way}: {test or 'the file'}: {reason}"
-                               for v in verdicts for way, test, reason in v.known]),
+        ("Known differences", list(known_by_reason(verdicts))),
         ("Differed once, not twice", [f"{v.file} {way}: {test or 'the file'}"
                                       for v in verdicts for way, test in v.unsteady]),
         ("Left out", [f"{v.file}: {v.left_out}" for v in verdicts if v.left_out]),

@@ -8,6 +8,7 @@ The tool that compares is tests/programs/cpython_three_ways.py; here it is shown
 difference, too.
 """
 import importlib.util
+import shutil
 import textwrap
 
 import pytest
@@ -57,6 +58,12 @@ CRASHES_WHEN_TRACED = """
         def test_it(self):
             if "memwhy" in sys.modules:
                 os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+KNOWN_HERE = """
+    KNOWN["as we wish"] = {"test_ours": [
+        ("test_ours.Tests.test_that_fails_when_traced", BOTH),
+        ("test_ours.Tests.test_that_is_skipped_when_sampled", ("sampled",))]}
 """
 
 
@@ -109,3 +116,19 @@ def test_files_that_cannot_be_compared_are_no_success(tmp_path):
     done = of_our_own(tmp_path, "")
     assert "left out" in done.stdout
     assert done.returncode == 1
+
+
+def test_a_known_difference_is_no_failure_and_comes_with_its_reason(tmp_path):
+    directory = tmp_path / "programs"
+    directory.mkdir()
+    for name in ("cpython_three_ways.py", "cpython_known_differences.py"):
+        shutil.copy(PROGRAMS / name, directory)
+    with open(directory / "cpython_known_differences.py", "a") as file:
+        file.write(textwrap.dedent(KNOWN_HERE))
+    (tmp_path / "test_ours.py").write_text(textwrap.dedent(OF_BOTH_KINDS))
+    done = python(directory / "cpython_three_ways.py", "--tests", tmp_path, "test_ours")
+    told = done.stdout.partition("Known differences\n")[2].partition("\n\n")[0]
+    assert told.splitlines()[0] == "    as we wish:"
+    assert len(told.splitlines()) == 4
+    assert "New differences" not in done.stdout
+    assert done.returncode == 0
