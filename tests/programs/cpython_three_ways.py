@@ -39,7 +39,9 @@ FIRST = """
     test_import test_importlib test_weakref test_descr test_class test_super test_contextlib
     test_concurrent_futures test_signal test_mmap test_array test_bytes test_memoryview
     test_set test_collections test_itertools test_functools test_typing test_dataclasses
-    test_enum test__xxsubinterpreters test_interpreters test_asyncio
+    test_enum test__xxsubinterpreters test__interpreters test_interpreters test_crossinterp
+    test_finalization test_type_cache test_opcache test_optimizer test_free_threading
+    test_external_inspection test_asyncio
 """.split()
 LAST = ["test_multiprocessing_fork", "test_multiprocessing_forkserver",
         "test_multiprocessing_spawn", "test_multiprocessing_main_handling", "test_tools",

@@ -48,6 +48,25 @@ def test_tracing_starts_as_told(settings, expected):
     assert told(settings) == expected
 
 
+@pytest.mark.parametrize("kind", ["isolated", "legacy"])
+def test_sub_interpreters_are_traced_and_say_nothing(kind):
+    """Each reads the .pth line too, and one of its own GIL cannot import memwhy."""
+    assert told("1", f"""
+        import json, os, sys
+        import memwhy
+        try:
+            import _interpreters as interpreters
+            one = interpreters.create({kind!r})
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+            one = interpreters.create(isolated={kind == "isolated"})
+        before = memwhy.get_traced_memory()[0]
+        interpreters.run_string(one, "kept = bytes(100_000_000)")
+        print(json.dumps(memwhy.get_traced_memory()[0] - before >= 100_000_000), flush=True)
+        os._exit(0)
+    """) is True
+
+
 def test_imports_of_the_program_are_seen():
     frames = told("1", """
         import fractions
