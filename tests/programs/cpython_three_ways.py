@@ -84,7 +84,7 @@ def outcomes_in(report):
     for case in ElementTree.parse(report).iter("testcase"):
         kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
         outcome = " ".join(sorted(kinds)) or case.get("result", "completed")
-        outcomes.setdefault(case.get("name"), set()).add(outcome)
+        outcomes.setdefault(case.get("name", "without a name"), set()).add(outcome)
     return {name: "+".join(sorted(found)) for name, found in outcomes.items()}
 
 
