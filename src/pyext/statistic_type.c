@@ -246,20 +246,30 @@ static PyObject *statistic_richcompare(PyObject *self, PyObject *other, int oper
                          operation);
 }
 
+/* A size and, of an estimate, its error. */
+static PyObject *size_with_error(PyObject *self, const estimated_number *number, PyObject *value,
+                                 mw_size_form form)
+{
+    PyObject *error = error_text(self, number);
+    PyObject *text = error != NULL ? mw_text_size(value, form) : NULL;
+    PyObject *whole = text != NULL ? PyUnicode_Concat(text, error) : NULL;
+
+    Py_XDECREF(error);
+    Py_XDECREF(text);
+    return whole;
+}
+
 static PyObject *format_statistic(PyObject *self, PyObject *traceback, PyObject *size,
                                   PyObject *count)
 {
     bool is_estimate = mw_record_peek(self, MW_STATISTIC_RANGES) != NULL;
-    PyObject *error = error_text(self, &statistic_size);
-    PyObject *size_text = error != NULL ? mw_text_size(size, MW_SIZE_PLAIN) : NULL;
-    if (size_text == NULL) {
-        Py_XDECREF(error);
-        return NULL;
-    }
+    PyObject *size_text = size_with_error(self, &statistic_size, size, MW_SIZE_PLAIN);
 
-    PyObject *text = mw_text_percent(is_estimate ? "%s: size=%s%s (sampled), count=%i"
-                                                 : "%s: size=%s%s, count=%i",
-                                     Py_BuildValue("(ONNO)", traceback, size_text, error, count));
+    if (size_text == NULL)
+        return NULL;
+    PyObject *text =
+        mw_text_percent(is_estimate ? "%s: size=%s (sampled), count=%i" : "%s: size=%s, count=%i",
+                        Py_BuildValue("(ONO)", traceback, size_text, count));
     return with_average(text, size, count);
 }
 
@@ -310,19 +320,6 @@ static PyObject *diff_richcompare(PyObject *self, PyObject *other, int operation
         return NULL;
     return compare_slots(self, other, state->statistic_diff_type, diff_names, MW_DIFF_RANGES,
                          operation);
-}
-
-/* A size and, of an estimate, its error. */
-static PyObject *size_with_error(PyObject *self, const estimated_number *number, PyObject *value,
-                                 mw_size_form form)
-{
-    PyObject *error = error_text(self, number);
-    PyObject *text = error != NULL ? mw_text_size(value, form) : NULL;
-    PyObject *whole = text != NULL ? PyUnicode_Concat(text, error) : NULL;
-
-    Py_XDECREF(error);
-    Py_XDECREF(text);
-    return whole;
 }
 
 static PyObject *format_diff(PyObject *self, PyObject *const *values)
