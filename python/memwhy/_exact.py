@@ -19,13 +19,14 @@ class exact:
 
     def __init__(self, nframe=None):
         self._nframe = _WHOLE_TRACEBACK if nframe is None else nframe
-        self._is_ours = False
+        self._are_ours = []  # by how often this object is entered: whether that began it
 
     def __enter__(self):
-        self._is_ours = not _memwhy.is_tracing()
+        is_ours = not _memwhy.is_tracing()
         _memwhy.start(self._nframe)
+        self._are_ours.append(is_ours)
         return self
 
     def __exit__(self, *exception):
-        if self._is_ours:
+        if self._are_ours.pop():
             _memwhy.stop()

@@ -355,6 +355,19 @@ def test_exact_tracing_for_a_while_loses_no_sample():
     assert not any(blocks_of(50_000 + i) for i in (1, 3, 4)) and _memwhy._check_samples()[0]
 
 
+def test_exact_may_be_entered_again_with_the_same_object():
+    run("""
+        import memwhy
+
+        exactly = memwhy.exact()
+        with exactly:
+            with exactly:
+                pass
+            assert memwhy.is_tracing()
+        assert not memwhy.is_tracing()
+    """)
+
+
 def test_stop_ends_exact_tracing_first_and_sampling_then():
     memwhy.start(sample=4096)
     memwhy.start(7)
