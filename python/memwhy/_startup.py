@@ -209,8 +209,12 @@ def _begin(settings):
 
 
 def _begin_as_told(settings):
-    from memwhy import _start
+    from memwhy import _memwhy, _start
 
+    # An interpreter that the program makes later reads memwhy.pth as well; by then the
+    # program may have stopped what was begun here.
+    if not _memwhy._in_main_interpreter():
+        return
     try:
         _start.start_as_told(settings)
     except Exception as error:

@@ -466,6 +466,16 @@ static PyObject *retire(PyObject *module, PyObject *ignored)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(in_main_interpreter_doc,
+             "_in_main_interpreter($module, /)\n"
+             "--\n\n"
+             "Whether the caller runs in the main interpreter, whose start and stop they are.");
+
+static PyObject *in_main_interpreter(PyObject *module, PyObject *ignored)
+{
+    return PyBool_FromLong(PyInterpreterState_Get() == PyInterpreterState_Main());
+}
+
 PyMethodDef mw_tracing_methods[] = {
     {"start", start, METH_VARARGS, start_doc},
     {"_start", (PyCFunction)(void (*)(void))start_with, METH_FASTCALL, start_with_doc},
@@ -485,6 +495,7 @@ PyMethodDef mw_tracing_methods[] = {
     {"get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},
     {"_check_marks", check_marks, METH_VARARGS, check_marks_doc},
     {"_check_tallies", check_tallies, METH_NOARGS, check_tallies_doc},
+    {"_in_main_interpreter", in_main_interpreter, METH_NOARGS, in_main_interpreter_doc},
     {"_retire", retire, METH_NOARGS, retire_doc},
     {NULL, NULL, 0, NULL},
 };

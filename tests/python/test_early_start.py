@@ -67,6 +67,22 @@ def test_sub_interpreters_are_traced_and_say_nothing(kind):
     """) is True
 
 
+def test_a_sub_interpreter_does_not_begin_again_what_the_program_stopped():
+    assert told("1", """
+        import json, os
+        import memwhy
+        memwhy.stop()
+        try:
+            import _interpreters as interpreters
+            one = interpreters.create("legacy")
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+            one = interpreters.create(isolated=False)
+        print(json.dumps(memwhy.is_tracing()), flush=True)
+        os._exit(0)
+    """) is False
+
+
 def test_imports_of_the_program_are_seen():
     frames = told("1", """
         import fractions
