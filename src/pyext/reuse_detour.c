@@ -4,6 +4,7 @@
 #if MW_HAS_STANDARD_TRACER
 
 #include "native/detour.h"
+#include "native/x86_64_decode.h"
 #include "pyext/reborn.h"
 #include "pyext/tested_flag.h"
 
@@ -45,12 +46,22 @@ static int on_untrack(unsigned domain, uintptr_t pointer)
     return mw_standard_tracer_is_deceived() ? NOT_TRACING : original(domain, pointer);
 }
 
+/* Whether the jump covers one instruction.  Threads without the GIL run these functions, and
+ * one that stood between covered instructions would go on in the midst of the jump. */
+static bool may_be_entered_meanwhile(const uint8_t *function)
+{
+    mw_x86_instruction first;
+
+    return mw_x86_decode(function, &first) && first.length >= MW_DETOUR_JUMP_BYTES;
+}
+
 /* [name] is exported, and must read the same flag. */
 static bool make_exported(mw_detour *detour, const char *name, void *replacement)
 {
     void *function = dlsym(RTLD_DEFAULT, name);
 
-    return function != NULL && mw_tested_flag_is_read(function, flag) &&
+    return function != NULL && may_be_entered_meanwhile(function) &&
+           mw_tested_flag_is_read(function, flag) &&
            mw_detour_make(detour, function, replacement) == NULL;
 }
 
@@ -74,10 +85,9 @@ static const char *make(void)
 }
 
 /* The jumps in Track and Untrack stay for good once they are there, right whoever is
- * tracing: both are run by threads without the GIL, and one that stood among the first
- * instructions while they are overwritten would go on in the midst of a jump.  So that is
- * done once in a process, when extensions' calls have been redirected (capi_domains.c),
- * and not at each start and stop. */
+ * tracing: both are run by threads without the GIL, so they are written once in a process,
+ * when extensions' calls have been redirected (capi_domains.c), and not at each start and
+ * stop. */
 static const char *arm(void)
 {
     static bool track_is_armed;
