@@ -25,9 +25,17 @@ typedef struct known_step {
 
 #define SUITS UINT32_C(0x80000000)
 
+/* What does not depend on the caller: a deep walk meets few instructions in many frames. */
+typedef struct known_instruction {
+    uint64_t key; /* as above; 0 where it may not be remembered */
+    mw_instruction instruction;
+    uint32_t suits; /* SUITS or 0 */
+} known_instruction;
+
 enum {
     HINT_BITS = 9,
     STEP_BITS = 11,
+    INSTRUCTION_BITS = 10,
     EPOCH_SHIFT = 48, /* an address has no more bits */
     EPOCH_COUNT = 1 << 16,
 };
@@ -51,7 +59,8 @@ static struct {
     mw_py_frame **fresh;
     uint32_t fresh_count;
     uint32_t fresh_capacity;
-    known_step steps[1 << STEP_BITS]; /* by the frame's address */
+    known_step steps[1 << STEP_BITS];                      /* by the frame's address */
+    known_instruction instructions[1 << INSTRUCTION_BITS]; /* by their own           */
 } stack;
 
 enum {
@@ -72,12 +81,18 @@ static void reset(void)
     stack.is_anchored = false;
 }
 
+static void forget_instructions(void)
+{
+    memset(stack.steps, 0, sizeof stack.steps);
+    memset(stack.instructions, 0, sizeof stack.instructions);
+}
+
 /* What is remembered of instructions means nothing any more. */
 static void begin_epoch(void)
 {
     stack.depth = 0;
     if (++stack.epoch % EPOCH_COUNT == 0)
-        memset(stack.steps, 0, sizeof stack.steps);
+        forget_instructions();
 }
 
 size_t mw_stack_walk_memory_bytes(void)
@@ -171,18 +186,38 @@ static void mark_innermost(const PyThreadState *thread, mw_py_frame *frame, mw_p
         mw_frames_write_mark(frame, mark_for(caller));
 }
 
-/* Marks a frame that waits for a call to return; returns whether it is marked now.  A
- * generator's would be resumed, and lose its mark, before it is read twice: such frames are
- * compared in a row. */
-static inline bool mark_outer(const PyThreadState *thread, mw_py_frame *frame, mw_path caller,
-                              bool suits)
+/* What became of a frame that waits for a call to return. */
+typedef enum outer_mark {
+    UNMARKABLE, /* to be compared in a row                                */
+    PASSED,     /* could carry a mark and was not given one: see is_due   */
+    MARKED,
+} outer_mark;
+
+/* Whether the frame [distance] away from the innermost of a walk is given a lasting mark.
+ * Each costs an object, and most of a deep stack returns without ever being looked at
+ * again.  At these distances a walk that begins where n frames have returned meets a mark
+ * before it has passed n more. */
+static inline bool is_due(uint32_t distance)
+{
+    return (distance & (distance - 1)) == 0;
+}
+
+/* A generator's mark would be lost when it is resumed, before it is read twice: such
+ * frames are compared in a row. */
+static inline outer_mark mark_outer(const PyThreadState *thread, mw_py_frame *frame, mw_path caller,
+                                    uint32_t suits, uint32_t distance)
 {
     if (mw_frames_is_generator(frame) || !may_mark(thread, caller))
-        return false;
-    if (!mw_frames_can_carry(frame))
-        return suits && mw_locals_mark_write(frame, mark_for(caller));
-    mw_frames_write_mark(frame, mark_for(caller));
-    return true;
+        return UNMARKABLE;
+    if (mw_frames_can_carry(frame)) {
+        mw_frames_write_mark(frame, mark_for(caller));
+        return MARKED;
+    }
+    if (suits == 0)
+        return UNMARKABLE;
+    if (!is_due(distance))
+        return PASSED;
+    return mw_locals_mark_write(frame, mark_for(caller)) ? MARKED : UNMARKABLE;
 }
 
 /* ── the walk outward ────────────────────────────────────────────────────────────── */
@@ -303,6 +338,28 @@ static mw_status begin_at_root(mw_tracer *tracer, const PyThreadState *thread,
     return status;
 }
 
+/* Where the remembered row leads from [frame] outward to its base unchanged, the path up to
+ * [frame]: the look of a generator that was resumed by those who resumed it before. */
+static inline bool row_holds(const mw_tracer *tracer, const PyThreadState *thread,
+                             const mw_py_frame *frame, mw_path *ret_path)
+{
+    const remembered_frame *row = stack.frames;
+    uint32_t index = *hint_of(frame);
+
+    if (index >= stack.depth || row[index].frame != frame ||
+        stack.code_deaths != tracer->code_deaths || (!stack.is_anchored && !is_of_thread(thread)))
+        return false;
+    *ret_path = row[index].path;
+    while (mw_frames_address(row[index].frame) == row[index].address) {
+        if (index == 0)
+            return base_holds(tracer);
+        if (mw_frames_caller(row[index].frame) != row[index - 1].frame)
+            return false;
+        index--;
+    }
+    return false;
+}
+
 /* Collects into `fresh` what is not known of the chain from [frame] outward: up to a
  * marked frame, which is the last to be collected, or to a remembered one from which on
  * all still holds. */
@@ -356,12 +413,13 @@ mw_status mw_stack_walk_step(mw_tracer *tracer, mw_path caller, const mw_py_fram
     return mw_path_trie_child(&tracer->paths, caller, instruction, ret_path);
 }
 
-/* A marked frame, whose path is found at once and so need not be remembered, unless it
- * turns out to be the base of frames that cannot be marked. */
+/* A frame that is marked, or could be, and so need not be remembered, unless it turns out
+ * to be the base of frames that cannot be marked. */
 typedef struct marked_frame {
     mw_py_frame *frame; /* NULL: none since the last remembered frame */
     mw_path caller;
     mw_path path;
+    bool is_passed; /* not marked yet */
 } marked_frame;
 
 /* Remembers a frame that carries no mark behind those that are kept. */
@@ -372,6 +430,9 @@ static mw_status remember_unmarked(mw_py_frame *frame, mw_path path, marked_fram
 
     stack.depth = *kept;
     if (anchor->frame != NULL) {
+        /* Without a mark, for want of objects, the row does not hold, and is walked anew. */
+        if (anchor->is_passed)
+            (void)mw_locals_mark_write(anchor->frame, mark_for(anchor->caller));
         stack.depth = 0;
         stack.base = anchor->caller;
         stack.is_anchored = true;
@@ -396,17 +457,44 @@ static uint64_t key_of(const mw_py_frame *frame)
     return mw_frames_address(frame) | stack.epoch << EPOCH_SHIFT;
 }
 
-/* Remembers a step that was taken for the first time. */
-static known_step learn(const mw_py_frame *frame, mw_path caller, mw_path path)
+static known_instruction *place_of(const mw_py_frame *frame)
+{
+    uintptr_t address = mw_frames_address(frame);
+
+    return &stack.instructions[(address >> 1 ^ address >> 11) % (1 << INSTRUCTION_BITS)];
+}
+
+/* Looks an instruction up that is not remembered.  It is from now on, unless its code's
+ * death would go unheard: not every code object is bound once a budget is used up. */
+static __attribute__((noinline)) mw_status learn_instruction(mw_tracer *tracer,
+                                                             const mw_py_frame *frame,
+                                                             known_instruction *ret_known)
 {
     const PyCodeObject *code = mw_frames_code(frame);
-    known_step step = {key_of(frame), caller.index, path.index};
+    mw_instruction *found = &ret_known->instruction;
+    mw_status status = mw_code_registry_instruction(tracer, frame, found);
 
+    if (status != MW_OK)
+        return status;
+    ret_known->key = 0;
+    ret_known->suits = 0;
     if (code != NULL && mw_locals_marks_suit(code, stack.epoch))
-        step.path |= SUITS;
-    if (may_be_known(frame, code))
-        *step_of(frame) = step;
-    return step;
+        ret_known->suits = SUITS;
+    if (!may_be_known(frame, code) ||
+        (code != NULL && mw_code_table_find(&tracer->codes, mw_frames_address(frame)).index == 0))
+        return MW_OK;
+    ret_known->key = key_of(frame);
+    *place_of(frame) = *ret_known;
+    return MW_OK;
+}
+
+static inline mw_status know_instruction(mw_tracer *tracer, const mw_py_frame *frame,
+                                         known_instruction *ret_known)
+{
+    *ret_known = *place_of(frame);
+    if (__builtin_expect(ret_known->key == key_of(frame), 1))
+        return MW_OK;
+    return learn_instruction(tracer, frame, ret_known);
 }
 
 /* The frames of a walk on their way inward. */
@@ -418,16 +506,19 @@ typedef struct inward {
     mw_path path; /* of the next frame's caller */
 } inward;
 
-/* Marks or remembers a frame whose step is known, and goes on to the next. */
-static inline mw_status settle(inward *way, mw_py_frame *frame, known_step step)
+/* Takes the outermost fresh frame, whose step is known: marks, passes or remembers it. */
+static inline mw_status settle(inward *way, mw_py_frame *frame, mw_path path, uint32_t suits)
 {
     mw_path caller = way->path;
+    outer_mark mark = MARKED;
 
-    way->path.index = step.path & ~SUITS;
-    if (frame != way->from.anchor &&
-        !mark_outer(way->thread, frame, caller, (step.path & SUITS) != 0))
-        return remember_unmarked(frame, way->path, &way->anchor, &way->from.kept);
-    way->anchor = (marked_frame){frame, caller, way->path};
+    stack.fresh_count--;
+    way->path = path;
+    if (frame != way->from.anchor)
+        mark = mark_outer(way->thread, frame, caller, suits, stack.fresh_count);
+    if (mark == UNMARKABLE)
+        return remember_unmarked(frame, path, &way->anchor, &way->from.kept);
+    way->anchor = (marked_frame){frame, caller, path, mark == PASSED};
     return MW_OK;
 }
 
@@ -438,28 +529,33 @@ static __attribute__((noinline)) mw_status take_steps(inward *way)
     mw_tracer *tracer = way->tracer;
     uint32_t count = stack.fresh_count < BATCH ? stack.fresh_count : BATCH;
     mw_py_frame **outermost = &stack.fresh[stack.fresh_count];
-    mw_instruction instructions[BATCH] = {0};
+    known_instruction known[BATCH];
+    mw_instruction instructions[BATCH];
     mw_path paths[BATCH];
     mw_status status = MW_OK;
 
-    for (uint32_t index = 0; index < count && status == MW_OK; index++)
-        status = mw_code_registry_instruction(tracer, outermost[-1 - (int64_t)index],
-                                              &instructions[index]);
+    for (uint32_t index = 0; index < count && status == MW_OK; index++) {
+        status = know_instruction(tracer, outermost[-1 - (int64_t)index], &known[index]);
+        instructions[index] = known[index].instruction;
+    }
     if (status == MW_OK)
         status = mw_path_trie_extend(&tracer->paths, way->path, instructions, count, paths);
     for (uint32_t index = 0; index < count && status == MW_OK; index++) {
         mw_py_frame *frame = outermost[-1 - (int64_t)index];
+        uint32_t suits = known[index].suits;
 
-        status = settle(way, frame, learn(frame, way->path, paths[index]));
+        if (known[index].key != 0)
+            *step_of(frame) =
+                (known_step){known[index].key, way->path.index, paths[index].index | suits};
+        status = settle(way, frame, paths[index], suits);
     }
-    stack.fresh_count -= count;
     return status;
 }
 
 static mw_status intern_fresh(mw_tracer *tracer, const PyThreadState *thread, beginning from,
                               mw_path *ret_path)
 {
-    inward way = {tracer, thread, from, {0}, from.path};
+    inward way = {tracer, thread, from, {.frame = NULL}, from.path};
     mw_status status = MW_OK;
 
     while (stack.fresh_count > 0 && status == MW_OK) {
@@ -467,8 +563,7 @@ static mw_status intern_fresh(mw_tracer *tracer, const PyThreadState *thread, be
         known_step step = *step_of(frame);
 
         if (__builtin_expect(step.key == key_of(frame) && step.caller == way.path.index, 1)) {
-            stack.fresh_count--;
-            status = settle(&way, frame, step);
+            status = settle(&way, frame, (mw_path){step.path & ~SUITS}, step.path & SUITS);
         } else {
             status = take_steps(&way);
         }
@@ -554,7 +649,10 @@ static __attribute__((noinline)) mw_status look_further(mw_tracer *tracer,
     mw_status status = MW_OK;
 
     if (!is_found) {
-        status = walk(tracer, thread, mw_frames_caller(frame), ret_path);
+        mw_py_frame *caller = mw_frames_caller(frame);
+
+        if (!row_holds(tracer, thread, caller, ret_path))
+            status = walk(tracer, thread, caller, ret_path);
         if (status != MW_OK)
             return status;
         mark_innermost(thread, frame, *ret_path);
@@ -574,12 +672,11 @@ mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *th
 
     if (frame == NULL)
         return walk(tracer, thread, NULL, ret_path);
-    is_found = read_lasting(tracer, frame, ret_path);
-    if (is_found && !mw_stack_walk_read_mark(tracer, frame, ret_path)) {
+    is_found = mw_stack_walk_read_mark(tracer, frame, ret_path);
+    if (!is_found && read_lasting(tracer, frame, ret_path)) {
+        is_found = true;
         mark_innermost(thread, frame, *ret_path);
         mw_the_stack_marks.until_check--;
-    } else {
-        is_found = mw_stack_walk_read_mark(tracer, frame, ret_path);
     }
     if (is_found && __builtin_expect(mw_the_stack_marks.until_check != 0, 1))
         return MW_OK;

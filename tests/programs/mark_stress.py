@@ -140,9 +140,10 @@ async def gathered(n):
 
 def advance(make_value):
     """Resumes a generator from one of several call sites."""
-    if not GENERATORS:
+    try:
+        chosen = RNG.choice(GENERATORS)
+    except IndexError:  # there is none, or another thread took the last one meanwhile
         return
-    chosen = RNG.choice(GENERATORS)
     allocate()
     try:
         make_value(chosen)
