@@ -42,7 +42,7 @@ static size_t encode_utf8(char *out, Py_UCS4 character)
 
 static mw_status intern_wide(mw_code_table *codes, PyObject *text, mw_string *ret_string)
 {
-    mw_alloc *heap = mw_alloc_system();
+    mw_alloc *heap = mw_alloc_pages(); /* not libc's: this runs in hooks */
     size_t length = (size_t)PyUnicode_GET_LENGTH(text);
     char *utf8 = mw_alloc_array(heap, length, UTF8_BYTES_MAXIMUM);
     size_t used = 0;

@@ -11,8 +11,9 @@
  * greenlet's) means nothing any more; and when all have been used, marks stay off.
  *
  * From 3.11 to 3.13 the mark that is read first is lost with every call of a Python
- * function.  A frame that waits for such a call is given a second one, which lasts, once an
- * allocation further in has asked for its path.
+ * function.  Frames that wait for such a call are given a second one, which lasts, once an
+ * allocation further in has asked for their paths: those nearest to it, and the fewer the
+ * farther.
  *
  * The walk, where there is no mark, goes outward to the first frame that has one, and
  * back inward.  Each step inward, (caller's path, instruction) → path, is a fact that

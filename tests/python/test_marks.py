@@ -22,3 +22,9 @@ def test_no_look_at_a_frame_tells_that_it_carries_a_mark():
     assert [done.returncode for done in seen] == [0, 0], seen[1].stderr
     assert seen[0].stdout == seen[1].stdout
     assert "same dict twice" in seen[0].stdout
+
+
+def test_c_code_that_takes_frames_as_they_are_does_no_harm_to_marked_ones():
+    done = python(PROGRAMS / "frame_c_views.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "unharmed\n"

@@ -104,6 +104,30 @@ def test_a_traceback_without_the_gil_is_the_whole_stack(program):
     """)
 
 
+def test_a_deep_traceback_without_the_gil_is_the_whole_stack_too(program):
+    program("""
+    def descend(depth):
+        if depth:
+            return descend(depth - 1)
+        return c.malloc("nogil", c.RAW, 70000 + len(name\u00e9))
+
+    name\u00e9 = "x"
+    source = "def called(depth):\\n    return descend(depth)"
+    names = dict(globals())
+    exec(compile(source, "caf\u00e9.py", "exec"), names)
+    memwhy.start()
+    for depth in (5, 125, 126, 127, 128, 129, 130, 131, 900):
+        block = names["called"](depth)
+        [trace] = blocks_of(70001)
+        frames = trace.traceback
+        assert len(frames) == depth + 3, (len(frames), depth)
+        assert frames[1].filename == "caf\u00e9.py"
+        first = descend.__code__.co_firstlineno
+        assert [f.lineno for f in frames[2:]] == [first + 2] * depth + [first + 3]
+        c.free("nogil", c.RAW, block)
+    """)
+
+
 @speaks_of_refusals
 @pytest.mark.parametrize("where", ["gil", "nogil"])
 def test_a_realloc_that_fails_leaves_the_old_trace(program, where):
