@@ -36,6 +36,9 @@
 #include "pyext/frames.h"
 #include "tracer/tracer.h"
 
+/* Deeper stacks than this are recorded as if they began here. */
+enum { MW_STACK_DEPTH_MAXIMUM = 1 << 24 };
+
 typedef struct mw_stack_marks {
     uint32_t session;         /* MW_FRAMES_MARK_NEVER while marks are off                */
     uint32_t first_value;     /* of the tables in force: the value of path 0             */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Memory that extensions report with PyTraceMalloc_Track: see tests/programs/capi_tracks."""
 import os
+import sys
 
 import pytest
 
@@ -10,6 +11,11 @@ pytestmark = pytest.mark.no_leak_check("runs in processes of its own")
 
 forks_with_threads = pytest.mark.no_sanitizer(
     "a forked child may hang in the sanitizer's own allocator, whose locks other threads held")
+
+# What a call that does not come to us is answered: "not tracing".  Before 3.13 the standard
+# module may take us for itself, where its first instructions leave no room for a jump
+# (pyext/reuse_detour.c); then it answers 0, and records in vain.
+NOT_HEARD = (-2,) if sys.version_info >= (3, 13) else (-2, 0)
 
 WHERE = ["gil", "nogil", "native"]
 BY = ["call", "constant", "variable"]
@@ -27,9 +33,11 @@ def blocks(domain):
 def here():
     return sys._getframe(1).f_lineno
 
+not_heard = {not_heard}
+
 def domains_memory(*domains):
     return sum(t.size for d in domains for t in blocks(d))
-"""
+""".replace("{not_heard}", str(NOT_HEARD))
 
 
 @pytest.fixture
@@ -247,7 +255,7 @@ def test_a_library_that_c_loads_later_is_heard_from_the_next_snapshot_on(program
     program("""
     memwhy.start()
     c.open_library(sys.argv[1])
-    assert c.track("gil", 5, 0x1000, 10, "library") == -2
+    assert c.track("gil", 5, 0x1000, 10, "library") in not_heard
     memwhy.take_snapshot()
     assert c.track("gil", 5, 0x1000, 10, "library") == 0
     assert len(blocks(5)) == 1
@@ -275,7 +283,7 @@ def test_pointers_that_ctypes_looks_up_while_tracing_are_ours_and_good_for_ever(
 def test_with_the_mechanism_off_everything_else_is_traced(program):
     program("""
     memwhy.start()
-    assert c.track("gil", 5, 0x1000, 10) == -2 and c.untrack("gil", 5, 0x1000) == -2
+    assert c.track("gil", 5, 0x1000, 10) in not_heard and c.untrack("gil", 5, 0x1000) in not_heard
     kept = bytes(70001)
     assert not blocks(5)
     assert memwhy.get_object_traceback(kept)[-1].lineno == here() - 2

@@ -114,14 +114,14 @@ def test_a_deep_traceback_without_the_gil_is_the_whole_stack_too(program):
     name\u00e9 = "x"
     source = "def called(depth):\\n    return descend(depth)"
     names = dict(globals())
-    exec(compile(source, "caf\u00e9.py", "exec"), names)
+    exec(compile(source, "na\u00efve.py", "exec"), names)
     memwhy.start()
     for depth in (5, 125, 126, 127, 128, 129, 130, 131, 900):
         block = names["called"](depth)
         [trace] = blocks_of(70001)
         frames = trace.traceback
         assert len(frames) == depth + 3, (len(frames), depth)
-        assert frames[1].filename == "caf\u00e9.py"
+        assert frames[1].filename == "na\u00efve.py"
         first = descend.__code__.co_firstlineno
         assert [f.lineno for f in frames[2:]] == [first + 2] * depth + [first + 3]
         c.free("nogil", c.RAW, block)
