@@ -5,8 +5,10 @@
  *
  * A hook may not fail, block, raise or call Python.  It may be called by any thread (the
  * RAW domain without the GIL and without a thread state), during shutdown, in a forked
- * child, and after stop() by a thread that was already on its way in; so it looks at
- * `is_active` first, and tables are only touched by who owns them (tracer.h).
+ * child, and after stop() by a thread that was already on its way in; so tables are only
+ * touched by who owns them (tracer.h).  The long way looks at `is_active` and at the guard
+ * first; the short one, out of a pool and back, need not: while nothing is traced there is
+ * no pool to take from and no label to free by.
  *
  * Hooks do not use their context argument.  CPython copies an allocator's five words
  * without a lock (gh-131566), so a thread without the GIL may call our function with the
@@ -59,18 +61,6 @@ static void remember_main(mw_tracer *tracer, mw_guard guard, const PyThreadState
 
 /* ── the raw lane ────────────────────────────────────────────────────────────────── */
 
-/* Under the lane's lock: the path of a caller who may not hold the GIL. */
-static mw_path raw_path(mw_raw_lane *lane, const PyThreadState *thread)
-{
-    mw_path path = {0};
-
-    if (thread == NULL || !lane->may_walk)
-        return path;
-    if (mw_stack_walk_raw(lane, thread, &path) != MW_OK)
-        return (mw_path){0};
-    return path;
-}
-
 static void remember_raw(mw_tracer *tracer, mw_guard guard, void *block, size_t size)
 {
     mw_raw_lane *lane = &tracer->raw;
@@ -90,7 +80,7 @@ static void remember_raw(mw_tracer *tracer, mw_guard guard, void *block, size_t 
     mw_raw_lane_lock(lane);
     if (lane->is_active) {
         if (!is_main)
-            path = raw_path(lane, thread);
+            path = mw_stack_walk_raw(lane, lane->may_walk ? thread : NULL);
         mw_raw_lane_remember(lane, guard, (uintptr_t)block, size, path, tracer->live_bytes);
     }
     mw_raw_lane_unlock(lane);
@@ -256,7 +246,6 @@ ALWAYS_INLINE void traced_free(enum domain domain, void *block)
         traced_free(domain, block);                                                                \
     }
 
-DEFINE_SLOW_HOOKS(raw, RAW)
 DEFINE_SLOW_HOOKS(mem, MEM)
 DEFINE_SLOW_HOOKS(obj, OBJ)
 
@@ -360,6 +349,7 @@ ALWAYS_INLINE void *pooled_realloc(void *block, size_t size)
     if (moved == NULL)
         return NULL;
     memcpy(moved, block, size < block_bytes ? size : block_bytes);
+    /* Whichever of the two domains it is in: beneath both is pymalloc. */
     if (!pooled_free(block))
         obj_free_slowly(block);
     return moved;
@@ -367,25 +357,25 @@ ALWAYS_INLINE void *pooled_realloc(void *block, size_t size)
 
 /* ── the hooks ───────────────────────────────────────────────────────────────────── */
 
-/* The RAW domain has no pools. */
+/* The RAW domain has no pools, so the long way is its only one. */
 static void *raw_malloc(void *context, size_t size)
 {
-    return raw_malloc_slowly(size);
+    return traced_malloc(RAW, size);
 }
 
 static void *raw_calloc(void *context, size_t count, size_t size)
 {
-    return raw_calloc_slowly(count, size);
+    return traced_calloc(RAW, count, size);
 }
 
 static void *raw_realloc(void *context, void *block, size_t size)
 {
-    return raw_realloc_slowly(block, size);
+    return traced_realloc(RAW, block, size);
 }
 
 static void raw_free(void *context, void *block)
 {
-    raw_free_slowly(block);
+    traced_free(RAW, block);
 }
 
 #define DEFINE_POOLED_HOOKS(name)                                                                  \
@@ -463,28 +453,22 @@ static void probe(PyMemAllocatorEx *first)
     mw_guard_leave(guard);
 }
 
-static const mw_hook_set hook_set = {hooks, wrapped, probe, was_called};
-
 /* What was found when the hooks last went into the chain. */
 static mw_pool_head *pools_beneath = mw_no_pools;
+
+static const mw_hook_set hook_set = {hooks,      wrapped,       probe,
+                                     was_called, &mw_the_pools, &pools_beneath};
 
 void mw_allocator_hooks_install(void)
 {
     mw_raw_lane_lock(&mw_the_tracer.raw);
     mw_the_tracer.raw.may_walk = true;
     mw_raw_lane_unlock(&mw_the_tracer.raw);
-    /* A hook that used the pools would not pass the probing calls through. */
-    mw_the_pools = mw_no_pools;
-    /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
-    if (!mw_hook_chain_has(&hook_set, MW_HOOK_MEM) && !mw_hook_chain_has(&hook_set, MW_HOOK_OBJ))
-        pools_beneath = mw_pymalloc_pools_find();
     mw_hook_chain_install(&hook_set);
-    mw_the_pools = pools_beneath;
 }
 
 void mw_allocator_hooks_remove(void)
 {
-    mw_the_pools = mw_no_pools;
     mw_hook_chain_remove(&hook_set);
 }
 

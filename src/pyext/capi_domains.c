@@ -19,6 +19,7 @@
 #include "pyext/module_state.h"
 #include "pyext/stack_walk.h"
 #include "pyext/standard_tracer.h"
+#include "pyext/tracing.h"
 #include "pyext/types.h"
 #include "tracer/tracer.h"
 
@@ -58,18 +59,6 @@ static mw_path main_path(mw_tracer *tracer, const PyThreadState *thread, unsigne
     return mw_tracer_path_in_raw(tracer, path, domain);
 }
 
-/* Under the lane's lock: the stack of any other caller. */
-static mw_path raw_path(mw_raw_lane *lane, const PyThreadState *thread)
-{
-    mw_path path;
-
-    if (thread == NULL)
-        thread = PyGILState_GetThisThreadState();
-    if (thread == NULL || !lane->may_walk || mw_stack_walk_raw(lane, thread, &path) != MW_OK)
-        return (mw_path){0};
-    return path;
-}
-
 /* Python's own domain: a block of the main lane moves to the raw one, where it can be
  * untracked without the GIL.  Its place in the main lane is taken and left, so that who
  * frees it does not take it for one that is merely older than the tracing. */
@@ -101,10 +90,12 @@ static mw_status record(mw_tracer *tracer, mw_guard guard, unsigned int domain, 
         status = leave_main_lane(tracer, guard, address);
     if (status != MW_OK)
         return status;
+    if (thread == NULL)
+        thread = PyGILState_GetThisThreadState();
     mw_raw_lane_lock(lane);
     if (lane->is_active) {
         if (!is_main)
-            path = raw_path(lane, thread);
+            path = mw_stack_walk_raw(lane, lane->may_walk ? thread : NULL);
         status =
             mw_raw_lane_track(lane, guard, domain, address, size_bytes, path, tracer->live_bytes);
     }
@@ -181,42 +172,20 @@ static int traced_untrack(unsigned int domain, uintptr_t address)
 
 /* ── one traceback ───────────────────────────────────────────────────────────────── */
 
-/* The snapshot of one block; NULL without an exception when it is not known. */
-static mw_snapshot *snapshot_of(unsigned int domain, uintptr_t address)
-{
-    mw_snapshot *snapshot = NULL;
-    mw_guard guard = mw_guard_enter();
-    mw_status status = mw_tracer_snapshot_block(&mw_the_tracer, guard, domain, address,
-                                                mw_alloc_system(), &snapshot);
-
-    mw_guard_leave(guard);
-    if (status == MW_NO_MEMORY)
-        PyErr_NoMemory();
-    return status == MW_OK ? snapshot : NULL;
-}
-
 /* _PyTraceMalloc_GetTraceback, which CPython's own tests ask: the frames as raw tuples, or
  * None.  The GIL is held. */
 static PyObject *traced_get_traceback(unsigned int domain, uintptr_t address)
 {
     mw_snapshot *snapshot;
-    PyObject *traces;
-    PyObject *frames;
 
     if (is_quiet() || our_module == NULL)
         return ((traceback_function *)targets[GET_TRACEBACK].original)(domain, address);
-    snapshot = snapshot_of(domain, address);
+    snapshot = mw_tracing_snapshot_block(domain, address);
     if (snapshot == NULL && !PyErr_Occurred())
         return ((traceback_function *)targets[GET_TRACEBACK].original)(domain, address);
     if (snapshot == NULL)
         return NULL;
-    traces = mw_raw_traces_list(PyModule_GetState(our_module), snapshot);
-    mw_snapshot_release(snapshot);
-    if (traces == NULL)
-        return NULL;
-    frames = Py_NewRef(PyTuple_GET_ITEM(PyList_GET_ITEM(traces, 0), 2));
-    Py_DECREF(traces);
-    return frames;
+    return mw_raw_traces_frames(PyModule_GetState(our_module), snapshot);
 }
 
 /* ── libraries that are loaded later ─────────────────────────────────────────────── */

@@ -183,14 +183,15 @@ static bool path_has_names(const mw_snapshot *snapshot, mw_path path, uint32_t f
     return false;
 }
 
-static PyObject *fill_names(mw_faces *faces, mw_path path, uint32_t frame_count)
+/* What [pair_of] says of each of the [frame_count] most recent frames of [path], as a tuple,
+ * the oldest first. */
+static PyObject *oldest_first(mw_faces *faces, mw_path path, uint32_t frame_count,
+                              PyObject *(*pair_of)(mw_faces *, mw_frame))
 {
-    if (!path_has_names(faces->snapshot, path, frame_count))
-        return Py_NewRef(Py_None);
-
     PyObject *tuple = PyTuple_New((Py_ssize_t)frame_count);
+
     for (Py_ssize_t i = (Py_ssize_t)frame_count - 1; i >= 0 && tuple != NULL; i--) {
-        PyObject *pair = mw_faces_frame_names(faces, mw_snapshot_path_frame(faces->snapshot, path));
+        PyObject *pair = pair_of(faces, mw_snapshot_path_frame(faces->snapshot, path));
         if (pair == NULL) {
             Py_CLEAR(tuple);
             break;
@@ -199,6 +200,13 @@ static PyObject *fill_names(mw_faces *faces, mw_path path, uint32_t frame_count)
         path = mw_snapshot_path_caller(faces->snapshot, path);
     }
     return tuple;
+}
+
+static PyObject *fill_names(mw_faces *faces, mw_path path, uint32_t frame_count)
+{
+    if (!path_has_names(faces->snapshot, path, frame_count))
+        return Py_NewRef(Py_None);
+    return oldest_first(faces, path, frame_count, mw_faces_frame_names);
 }
 
 PyObject *mw_faces_names(mw_faces *faces, mw_path path, mw_traceback traceback)
@@ -215,19 +223,8 @@ PyObject *mw_faces_names(mw_faces *faces, mw_path path, mw_traceback traceback)
 PyObject *mw_faces_make_frames(mw_faces *faces, mw_traceback traceback)
 {
     mw_traceback_row row = mw_snapshot_traceback(faces->snapshot, traceback);
-    PyObject *tuple = PyTuple_New((Py_ssize_t)row.frame_count);
-    mw_path path = row.path;
 
-    for (Py_ssize_t i = (Py_ssize_t)row.frame_count - 1; i >= 0 && tuple != NULL; i--) {
-        PyObject *pair = mw_faces_frame(faces, mw_snapshot_path_frame(faces->snapshot, path));
-        if (pair == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(pair));
-        path = mw_snapshot_path_caller(faces->snapshot, path);
-    }
-    return tuple;
+    return oldest_first(faces, row.path, row.frame_count, mw_faces_frame);
 }
 
 PyObject *mw_faces_make_names(mw_faces *faces, mw_traceback traceback)

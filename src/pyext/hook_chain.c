@@ -24,7 +24,7 @@ static void note(const mw_hook_set *set)
 
 /* Nobody tells: others wrap ours and put it back later, or put back what was there before
  * it (tracemalloc does both, by the order of starts and stops).  So the call is made. */
-bool mw_hook_chain_has(const mw_hook_set *set, enum mw_hook_domain domain)
+static bool has(const mw_hook_set *set, int domain)
 {
     PyMemAllocatorEx first;
 
@@ -36,16 +36,26 @@ bool mw_hook_chain_has(const mw_hook_set *set, enum mw_hook_domain domain)
 
 void mw_hook_chain_install(const mw_hook_set *set)
 {
+    bool is_there[MW_HOOK_DOMAINS];
+
     note(set);
+    /* A hook that used the pools would not pass the probing calls through. */
+    *set->pools = mw_no_pools;
+    for (int domain = 0; domain < MW_HOOK_DOMAINS; domain++)
+        is_there[domain] = has(set, domain);
+    /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
+    if (!is_there[MW_HOOK_MEM] && !is_there[MW_HOOK_OBJ])
+        *set->pools_beneath = mw_pymalloc_pools_find();
     for (int domain = 0; domain < MW_HOOK_DOMAINS; domain++) {
         PyMemAllocatorEx hook = set->hooks[domain];
 
-        if (mw_hook_chain_has(set, (enum mw_hook_domain)domain))
+        if (is_there[domain])
             continue;
         PyMem_GetAllocator(python_domains[domain], &set->wrapped[domain]);
         hook.ctx = set->wrapped[domain].ctx;
         PyMem_SetAllocator(python_domains[domain], &hook);
     }
+    *set->pools = *set->pools_beneath;
 }
 
 /* Takes the set out from below another of ours that wraps it directly. */
@@ -59,6 +69,7 @@ static void remove_below(const mw_hook_set *set, int domain)
 
 void mw_hook_chain_remove(const mw_hook_set *set)
 {
+    *set->pools = mw_no_pools;
     for (int domain = 0; domain < MW_HOOK_DOMAINS; domain++) {
         PyMemAllocatorEx current;
 

@@ -11,6 +11,8 @@
  */
 #pragma once
 
+#include "pyext/pymalloc_pools.h"
+
 #include <Python.h>
 
 #include <stdbool.h>
@@ -24,12 +26,13 @@ typedef struct mw_hook_set {
     /* Calls malloc and free of [first] so that a hook of this set, if it is reached, notes
      * it in `was_called` and does nothing else. */
     void (*probe)(PyMemAllocatorEx *first);
-    bool *was_called; /* by domain */
+    bool *was_called;             /* by domain                                           */
+    mw_pool_head **pools;         /* those that the hooks may use now                    */
+    mw_pool_head **pools_beneath; /* what was found when they last went into the chain   */
 } mw_hook_set;
 
-/* Whether a call of CPython's allocator comes to the set's hook. */
-bool mw_hook_chain_has(const mw_hook_set *set, enum mw_hook_domain domain);
-/* Puts the set in front, in each domain where it is not in the chain already. */
+/* Puts the set in front, in each domain where it is not in the chain already, and lets it
+ * use pymalloc's pools if nobody else is beneath. */
 void mw_hook_chain_install(const mw_hook_set *set);
 /* Takes the set out where it can be. */
 void mw_hook_chain_remove(const mw_hook_set *set);

@@ -8,8 +8,6 @@
 #include "tracer/sampler.h"
 #include "tracer/tracer.h"
 
-#include <string.h>
-
 /* ── start and stop ──────────────────────────────────────────────────────────────── */
 
 static int begin(uint64_t sample_bytes, const mw_tracer_options *options, uint64_t seed)
@@ -186,16 +184,6 @@ static bool samples_answer(void)
     return !mw_the_tracer.is_active && mw_sampler_is_active(&mw_the_sampler);
 }
 
-/* Calls one of the functions for exact tracing, which takes no arguments. */
-static PyObject *call_exact(PyObject *module, const char *name)
-{
-    const PyMethodDef *method = mw_tracing_methods;
-
-    while (strcmp(method->ml_name, name) != 0)
-        method++;
-    return method->ml_meth(module, NULL);
-}
-
 PyDoc_STRVAR(either_stop_doc,
              "stop($module, /)\n"
              "--\n\n"
@@ -206,7 +194,7 @@ PyDoc_STRVAR(either_stop_doc,
 
 static PyObject *either_stop(PyObject *module, PyObject *ignored)
 {
-    return samples_answer() ? stop_sampling(module, NULL) : call_exact(module, "stop");
+    return samples_answer() ? stop_sampling(module, NULL) : mw_tracing_stop(module, NULL);
 }
 
 PyDoc_STRVAR(either_is_tracing_doc,
@@ -227,7 +215,7 @@ PyDoc_STRVAR(either_clear_traces_doc, "clear_traces($module, /)\n"
 
 static PyObject *either_clear_traces(PyObject *module, PyObject *ignored)
 {
-    return samples_answer() ? clear_samples(module, NULL) : call_exact(module, "clear_traces");
+    return samples_answer() ? clear_samples(module, NULL) : mw_tracing_clear_traces(module, NULL);
 }
 
 PyDoc_STRVAR(either_get_traced_memory_doc,
@@ -240,7 +228,7 @@ PyDoc_STRVAR(either_get_traced_memory_doc,
 static PyObject *either_get_traced_memory(PyObject *module, PyObject *ignored)
 {
     return samples_answer() ? get_sampled_memory(module, NULL)
-                            : call_exact(module, "get_traced_memory");
+                            : mw_tracing_get_traced_memory(module, NULL);
 }
 
 PyDoc_STRVAR(either_reset_peak_doc,
@@ -251,7 +239,8 @@ PyDoc_STRVAR(either_reset_peak_doc,
 
 static PyObject *either_reset_peak(PyObject *module, PyObject *ignored)
 {
-    return samples_answer() ? reset_sampled_peak(module, NULL) : call_exact(module, "reset_peak");
+    return samples_answer() ? reset_sampled_peak(module, NULL)
+                            : mw_tracing_reset_peak(module, NULL);
 }
 
 PyDoc_STRVAR(either_get_lost_doc,
@@ -263,7 +252,7 @@ PyDoc_STRVAR(either_get_lost_doc,
 
 static PyObject *either_get_lost(PyObject *module, PyObject *ignored)
 {
-    return samples_answer() ? get_lost_samples(module, NULL) : call_exact(module, "get_lost");
+    return samples_answer() ? get_lost_samples(module, NULL) : mw_tracing_get_lost(module, NULL);
 }
 
 PyDoc_STRVAR(either_take_snapshot_doc,
@@ -288,7 +277,7 @@ static PyObject *either_take_snapshot(PyObject *module, PyObject *args, PyObject
     if (wants_samples < 0)
         return NULL;
     return wants_samples ? take_sampled_snapshot(module, NULL)
-                         : call_exact(module, "take_snapshot");
+                         : mw_tracing_take_snapshot(module, NULL);
 }
 
 /* ── adding all to the module ────────────────────────────────────────────────────── */

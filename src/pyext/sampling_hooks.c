@@ -39,13 +39,10 @@ static bool was_called[MW_HOOK_DOMAINS];
 static mw_path path_of_caller(mw_sampler *sampler)
 {
     const PyThreadState *thread = py_attached_thread_state();
-    mw_path path = {0};
 
     if (thread == NULL && sampler->lane.may_walk)
         thread = PyGILState_GetThisThreadState();
-    if (thread == NULL || mw_stack_walk_raw(&sampler->lane, thread, &path) != MW_OK)
-        return (mw_path){0};
-    return path;
+    return mw_stack_walk_raw(&sampler->lane, thread);
 }
 
 static void record(mw_sampler *sampler, mw_guard guard, void *block, size_t size)
@@ -247,26 +244,22 @@ static void probe(PyMemAllocatorEx *first)
     mw_sampler_leave(guard);
 }
 
-static const mw_hook_set hook_set = {hooks, wrapped, probe, was_called};
-
 /* What was found when the hooks last went into the chain. */
 static mw_pool_head *pools_beneath = mw_no_pools;
+
+static const mw_hook_set hook_set = {
+    hooks, wrapped, probe, was_called, &mw_the_sampled_pools, &pools_beneath};
 
 void mw_sampling_hooks_install(void)
 {
     mw_raw_lane_lock(&mw_the_sampler.lane);
     mw_the_sampler.lane.may_walk = true;
     mw_raw_lane_unlock(&mw_the_sampler.lane);
-    /* Where a hook is in the chain already, what it wraps is what it wrapped then. */
-    if (!mw_hook_chain_has(&hook_set, MW_HOOK_MEM) && !mw_hook_chain_has(&hook_set, MW_HOOK_OBJ))
-        pools_beneath = mw_pymalloc_pools_find();
     mw_hook_chain_install(&hook_set);
-    mw_the_sampled_pools = pools_beneath;
 }
 
 void mw_sampling_hooks_remove(void)
 {
-    mw_the_sampled_pools = mw_no_pools;
     mw_hook_chain_remove(&hook_set);
 }
 

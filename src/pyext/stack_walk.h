@@ -112,9 +112,9 @@ mw_status mw_stack_walk_step(mw_tracer *tracer, mw_path caller, const mw_py_fram
 mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path *ret_path)
     MW_MUST_CHECK;
 
-/* The whole stack of the calling thread in the raw lane's tables, whose lock is held. */
-mw_status mw_stack_walk_raw(mw_raw_lane *lane, const PyThreadState *thread, mw_path *ret_path)
-    MW_MUST_CHECK;
+/* The whole stack of the calling thread in the raw lane's tables, whose lock is held; the
+ * root for want of memory, or if [thread] is NULL. */
+mw_path mw_stack_walk_raw(mw_raw_lane *lane, const PyThreadState *thread);
 
 /* The tables begin anew. */
 void mw_stack_walk_begin(void);

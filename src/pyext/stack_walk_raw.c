@@ -52,15 +52,18 @@ static mw_status collect_raw(raw_frames *frames, const mw_py_frame *innermost)
 /* The frames are read under the lane's lock, since whoever ends the looks at them (the
  * interpreter's shutdown, which frees thread states) takes it to wait for those that are
  * under way. */
-mw_status mw_stack_walk_raw(mw_raw_lane *lane, const PyThreadState *thread, mw_path *ret_path)
+mw_path mw_stack_walk_raw(mw_raw_lane *lane, const PyThreadState *thread)
 {
+    mw_path path = {0};
     raw_frames frames;
-    mw_status status = collect_raw(&frames, mw_frames_innermost(thread));
+    mw_status status;
 
-    *ret_path = (mw_path){0};
+    if (thread == NULL)
+        return path;
+    status = collect_raw(&frames, mw_frames_innermost(thread));
     for (uint32_t left = frames.count; left > 0 && status == MW_OK; left--)
-        status = step_raw(lane, frames.items[left - 1], ret_path);
+        status = step_raw(lane, frames.items[left - 1], &path);
     if (frames.items != frames.few)
         mw_alloc_release(mw_alloc_pages(), frames.items, frames.count * sizeof *frames.items);
-    return status;
+    return status == MW_OK ? path : (mw_path){0};
 }

@@ -54,6 +54,19 @@ PyObject *mw_raw_traces_list(mw_module_state *state, mw_snapshot *snapshot)
     return list;
 }
 
+PyObject *mw_raw_traces_frames(mw_module_state *state, mw_snapshot *snapshot_take)
+{
+    PyObject *traces = mw_raw_traces_list(state, snapshot_take);
+    PyObject *frames;
+
+    mw_snapshot_release(snapshot_take);
+    if (traces == NULL)
+        return NULL;
+    frames = Py_NewRef(PyTuple_GET_ITEM(PyList_GET_ITEM(traces, 0), 2));
+    Py_DECREF(traces);
+    return frames;
+}
+
 /* The tables, retained, or NULL without an exception when there are none. */
 static mw_faces *hold_faces(PyObject *self)
 {

@@ -86,7 +86,7 @@ PyDoc_STRVAR(stop_doc, "stop($module, /)\n"
                        "Stop tracing Python memory allocations.\n\n"
                        "Also clear traces of memory blocks allocated by Python.");
 
-static PyObject *stop(PyObject *module, PyObject *ignored)
+PyObject *mw_tracing_stop(PyObject *module, PyObject *ignored)
 {
     if (!mw_the_tracer.is_active)
         Py_RETURN_NONE;
@@ -111,7 +111,7 @@ PyDoc_STRVAR(clear_traces_doc, "clear_traces($module, /)\n"
                                "--\n\n"
                                "Clear traces of memory blocks allocated by Python.");
 
-static PyObject *clear_traces(PyObject *module, PyObject *ignored)
+PyObject *mw_tracing_clear_traces(PyObject *module, PyObject *ignored)
 {
     if (!mw_the_tracer.is_active)
         Py_RETURN_NONE;
@@ -149,7 +149,7 @@ PyDoc_STRVAR(get_traced_memory_doc,
              "Returns a tuple: (current: int, peak: int), in bytes; (0, 0) when not\n"
              "tracing.");
 
-static PyObject *get_traced_memory(PyObject *module, PyObject *ignored)
+PyObject *mw_tracing_get_traced_memory(PyObject *module, PyObject *ignored)
 {
     unsigned long long live = 0;
     unsigned long long peak = 0;
@@ -167,7 +167,7 @@ PyDoc_STRVAR(reset_peak_doc, "reset_peak($module, /)\n"
                              "size.\n\n"
                              "Do nothing if memwhy is not tracing memory allocations.");
 
-static PyObject *reset_peak(PyObject *module, PyObject *ignored)
+PyObject *mw_tracing_reset_peak(PyObject *module, PyObject *ignored)
 {
     if (mw_the_tracer.is_active)
         mw_tracer_reset_peak(&mw_the_tracer);
@@ -220,7 +220,7 @@ PyDoc_STRVAR(get_lost_doc,
              "refused memory.\n\n"
              "Returns a tuple: (blocks: int, bytes: int); (0, 0) as a rule.");
 
-static PyObject *get_lost(PyObject *module, PyObject *ignored)
+PyObject *mw_tracing_get_lost(PyObject *module, PyObject *ignored)
 {
     unsigned long long blocks = mw_the_tracer.lost_blocks;
     unsigned long long bytes = mw_the_tracer.lost_bytes;
@@ -306,7 +306,7 @@ PyDoc_STRVAR(take_snapshot_doc,
              "Costs by allocation sites and large blocks, not by small ones.  Raises\n"
              "RuntimeError when not tracing.");
 
-static PyObject *take_snapshot(PyObject *module, PyObject *ignored)
+PyObject *mw_tracing_take_snapshot(PyObject *module, PyObject *ignored)
 {
     mw_snapshot *snapshot;
 
@@ -345,11 +345,8 @@ static PyObject *get_traces(PyObject *module, PyObject *ignored)
 
 /* ── one object ──────────────────────────────────────────────────────────────────── */
 
-/* The snapshot of the block that [object] lies in; NULL without an exception when it is
- * not known. */
-static mw_snapshot *snapshot_of_object(PyObject *object)
+mw_snapshot *mw_tracing_snapshot_block(unsigned int domain, uintptr_t address)
 {
-    uintptr_t address = (uintptr_t)object - py_preheader_bytes(Py_TYPE(object));
     mw_snapshot *snapshot = NULL;
     mw_guard guard;
     mw_status status;
@@ -357,12 +354,19 @@ static mw_snapshot *snapshot_of_object(PyObject *object)
     if (!mw_the_tracer.is_active)
         return NULL;
     guard = mw_guard_enter();
-    status = mw_tracer_snapshot_block(&mw_the_tracer, guard, MW_DOMAIN_PYTHON, address,
-                                      mw_alloc_system(), &snapshot);
+    status = mw_tracer_snapshot_block(&mw_the_tracer, guard, domain, address, mw_alloc_system(),
+                                      &snapshot);
     mw_guard_leave(guard);
     if (status == MW_NO_MEMORY)
         PyErr_NoMemory();
     return status == MW_OK ? snapshot : NULL;
+}
+
+/* The same for the block that [object] lies in. */
+static mw_snapshot *snapshot_of_object(PyObject *object)
+{
+    return mw_tracing_snapshot_block(MW_DOMAIN_PYTHON,
+                                     (uintptr_t)object - py_preheader_bytes(Py_TYPE(object)));
 }
 
 static PyObject *none_unless_raised(void)
@@ -383,18 +387,10 @@ PyDoc_STRVAR(get_raw_object_traceback_doc,
 static PyObject *get_raw_object_traceback(PyObject *module, PyObject *object)
 {
     mw_snapshot *snapshot = snapshot_of_object(object);
-    PyObject *traces;
-    PyObject *frames;
 
     if (snapshot == NULL)
         return none_unless_raised();
-    traces = mw_raw_traces_list(PyModule_GetState(module), snapshot);
-    mw_snapshot_release(snapshot);
-    if (traces == NULL)
-        return NULL;
-    frames = Py_NewRef(PyTuple_GET_ITEM(PyList_GET_ITEM(traces, 0), 2));
-    Py_DECREF(traces);
-    return frames;
+    return mw_raw_traces_frames(PyModule_GetState(module), snapshot);
 }
 
 PyDoc_STRVAR(get_object_traceback_doc,
@@ -479,17 +475,17 @@ static PyObject *in_main_interpreter(PyObject *module, PyObject *ignored)
 PyMethodDef mw_tracing_methods[] = {
     {"start", start, METH_VARARGS, start_doc},
     {"_start", (PyCFunction)(void (*)(void))start_with, METH_FASTCALL, start_with_doc},
-    {"stop", stop, METH_NOARGS, stop_doc},
+    {"stop", mw_tracing_stop, METH_NOARGS, stop_doc},
     {"is_tracing", is_tracing, METH_NOARGS, is_tracing_doc},
-    {"clear_traces", clear_traces, METH_NOARGS, clear_traces_doc},
+    {"clear_traces", mw_tracing_clear_traces, METH_NOARGS, clear_traces_doc},
     {"get_traceback_limit", get_traceback_limit, METH_NOARGS, get_traceback_limit_doc},
-    {"get_traced_memory", get_traced_memory, METH_NOARGS, get_traced_memory_doc},
-    {"reset_peak", reset_peak, METH_NOARGS, reset_peak_doc},
+    {"get_traced_memory", mw_tracing_get_traced_memory, METH_NOARGS, get_traced_memory_doc},
+    {"reset_peak", mw_tracing_reset_peak, METH_NOARGS, reset_peak_doc},
     {"get_tracemalloc_memory", get_tracemalloc_memory, METH_NOARGS, get_tracemalloc_memory_doc},
     {"get_overhead", get_overhead, METH_NOARGS, get_overhead_doc},
-    {"get_lost", get_lost, METH_NOARGS, get_lost_doc},
+    {"get_lost", mw_tracing_get_lost, METH_NOARGS, get_lost_doc},
     {"get_degraded", get_degraded, METH_NOARGS, get_degraded_doc},
-    {"take_snapshot", take_snapshot, METH_NOARGS, take_snapshot_doc},
+    {"take_snapshot", mw_tracing_take_snapshot, METH_NOARGS, take_snapshot_doc},
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_raw_object_traceback, METH_O, get_raw_object_traceback_doc},
     {"get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},

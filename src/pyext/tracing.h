@@ -8,6 +8,18 @@
 
 extern PyMethodDef mw_tracing_methods[];
 
+/* Those of them that sampling.c answers where there are samples instead. */
+PyObject *mw_tracing_stop(PyObject *module, PyObject *ignored);
+PyObject *mw_tracing_clear_traces(PyObject *module, PyObject *ignored);
+PyObject *mw_tracing_get_traced_memory(PyObject *module, PyObject *ignored);
+PyObject *mw_tracing_reset_peak(PyObject *module, PyObject *ignored);
+PyObject *mw_tracing_get_lost(PyObject *module, PyObject *ignored);
+PyObject *mw_tracing_take_snapshot(PyObject *module, PyObject *ignored);
+
+/* The snapshot of one block, to be released; NULL without an exception when it is not
+ * known. */
+struct mw_snapshot *mw_tracing_snapshot_block(unsigned int domain, uintptr_t address);
+
 /* Called once at import: self-checks, and what must be there before the first hook.
  * Returns 0, or -1 with an exception. */
 int mw_tracing_init(void);

@@ -82,6 +82,8 @@ PyObject *mw_traceback_object_from_snapshot(mw_module_state *state, mw_snapshot 
 /* The raw tuples (domain, size, ((filename, lineno), …), total_nframe) of every block,
  * most recent frame first; equal tracebacks are one tuple object. */
 PyObject *mw_raw_traces_list(mw_module_state *state, mw_snapshot *snapshot);
+/* The frames of the only trace of [snapshot_take], which is released in every case. */
+PyObject *mw_raw_traces_frames(mw_module_state *state, mw_snapshot *snapshot_take);
 
 /* ── looking into them ───────────────────────────────────────────────────────────── */
 

@@ -30,16 +30,17 @@ static mw_status make_tables(mw_raw_lane *lane, mw_alloc *alloc)
     return status;
 }
 
-static mw_status limit_tables(mw_raw_lane *lane, const mw_budget *budget)
+mw_status mw_tables_limit(mw_code_table *codes, mw_path_trie *paths, mw_site_table *sites,
+                          const mw_budget *budget)
 {
     mw_status status;
 
     if (!mw_budget_is_bounded(budget))
         return MW_OK;
-    status = mw_code_table_limit(&lane->codes, budget);
+    status = mw_code_table_limit(codes, budget);
     if (status == MW_OK)
-        status = mw_path_trie_limit(&lane->paths, budget, &lane->codes);
-    mw_site_table_limit(&lane->sites, budget, lane->paths.cut);
+        status = mw_path_trie_limit(paths, budget, codes);
+    mw_site_table_limit(sites, budget, paths->cut);
     return status;
 }
 
@@ -50,7 +51,7 @@ mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc, const mw_budget *
     mw_raw_lane_lock(lane);
     status = make_tables(lane, alloc);
     if (status == MW_OK)
-        status = limit_tables(lane, budget);
+        status = mw_tables_limit(&lane->codes, &lane->paths, &lane->sites, budget);
     if (status != MW_OK)
         release_tables(lane);
     lane->is_active = status == MW_OK;

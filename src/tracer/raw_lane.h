@@ -55,6 +55,11 @@ typedef struct mw_raw_lane {
     uint64_t lost_bytes;
 } mw_raw_lane;
 
+/* Has a lane's tables give up detail as [budget] says; does nothing where it sets no bound, or
+ * is NULL. */
+mw_status mw_tables_limit(mw_code_table *codes, mw_path_trie *paths, mw_site_table *sites,
+                          const mw_budget *budget) MW_MUST_CHECK;
+
 /* [budget] may be NULL; else it is where [alloc] counts. */
 mw_status mw_raw_lane_open(mw_raw_lane *lane, mw_alloc *alloc, const mw_budget *budget)
     MW_MUST_CHECK;

@@ -57,20 +57,6 @@ static mw_status make_tables(mw_tracer *tracer, mw_alloc *alloc)
     return status;
 }
 
-static mw_status limit_tables(mw_tracer *tracer)
-{
-    const mw_budget *budget = &tracer->budget;
-    mw_status status;
-
-    if (!mw_budget_is_bounded(budget))
-        return MW_OK;
-    status = mw_code_table_limit(&tracer->codes, budget);
-    if (status == MW_OK)
-        status = mw_path_trie_limit(&tracer->paths, budget, &tracer->codes);
-    mw_site_table_limit(&tracer->sites, budget, tracer->paths.cut);
-    return status;
-}
-
 static void forget_everything(mw_tracer *tracer)
 {
     mw_raw_lane_close(&tracer->raw);
@@ -140,7 +126,7 @@ static mw_status begin(mw_tracer *tracer, mw_alloc *alloc)
     mw_status status = make_tables(tracer, alloc);
 
     if (status == MW_OK)
-        status = limit_tables(tracer);
+        status = mw_tables_limit(&tracer->codes, &tracer->paths, &tracer->sites, &tracer->budget);
     if (status == MW_OK && tracer->filters.count != 0)
         status = make_unwanted_sites(tracer);
     tracer->is_active = status == MW_OK;
