@@ -31,3 +31,20 @@ def run(source, *arguments, options=(), **settings):
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
     assert done.stderr == ""
     return done.stdout
+
+
+# For programs that go on with STARTS_AND_STOPS, and with an extension `c` whose threads are
+# those of tests/programs/churn_threads.h.
+STARTS_AND_STOPS = """
+def start_and_stop_often(c):
+    turn = 0
+    while turn < 300 or c.rounds() < 100:
+        memwhy.start(1 + turn % 30)
+        kept = [bytes(1000), [turn], {turn: turn}]
+        if turn % 3 == 0:
+            memwhy.clear_traces()
+        if turn % 7 == 0:
+            memwhy.take_snapshot().statistics("lineno")
+        memwhy.stop()
+        turn += 1
+"""

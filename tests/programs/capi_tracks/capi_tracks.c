@@ -7,6 +7,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "../churn_threads.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -130,53 +132,30 @@ static PyObject *late(PyObject *module, PyObject *ignored)
 
 /* ── many threads at once ────────────────────────────────────────────────────────── */
 
-enum { THREADS = 4 };
+static atomic_ulong wrong_answers; /* that no version gives */
 
-static pthread_t threads[THREADS];
-static atomic_bool is_stopping;
-static atomic_ulong calls;
-static atomic_ulong wrong; /* answers that no version gives */
+static void check(int answer)
+{
+    if (answer != 0 && answer != -2)
+        atomic_fetch_add(&wrong_answers, 1);
+}
 
 /* Untracks what it tracked; addresses are a thread's own, but domains are not. */
-static void *churn(void *argument)
+static void churn_once(uintptr_t number, uint64_t random_bits)
 {
-    uint64_t state = (uint64_t)(uintptr_t)argument + 1;
+    uintptr_t address = (number + 1) << 40 | (random_bits >> 50) << 4;
+    unsigned int domain = 900 + (unsigned int)(random_bits >> 30) % 3;
 
-    while (!atomic_load(&is_stopping)) {
-        uintptr_t address;
-        unsigned int domain;
-        int answer;
-
-        state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-        address = ((uintptr_t)argument + 1) << 40 | (state >> 50) << 4;
-        domain = 900 + (unsigned int)(state >> 30) % 3;
-        answer = PyTraceMalloc_Track(domain, address, (state >> 20) % 2000);
-        atomic_fetch_add(&wrong, answer != 0 && answer != -2);
-        if (state >> 63)
-            PyTraceMalloc_Track(domain, address, (state >> 21) % 3000);
-        answer = PyTraceMalloc_Untrack(domain, address);
-        atomic_fetch_add(&wrong, answer != 0 && answer != -2);
-        atomic_fetch_add(&calls, 1);
-    }
-    return NULL;
+    check(PyTraceMalloc_Track(domain, address, (random_bits >> 20) % 2000));
+    if (random_bits >> 63)
+        PyTraceMalloc_Track(domain, address, (random_bits >> 21) % 3000);
+    check(PyTraceMalloc_Untrack(domain, address));
 }
 
-static PyObject *start_threads(PyObject *module, PyObject *ignored)
+/* Returns how many answers the threads got that no version gives. */
+static PyObject *wrong(PyObject *module, PyObject *ignored)
 {
-    atomic_store(&is_stopping, 0);
-    for (uintptr_t number = 0; number < THREADS; number++)
-        if (pthread_create(&threads[number], NULL, churn, (void *)number) != 0)
-            Py_FatalError("no thread");
-    Py_RETURN_NONE;
-}
-
-/* Returns how many rounds the threads made, and how many answers were wrong. */
-static PyObject *stop_threads(PyObject *module, PyObject *ignored)
-{
-    atomic_store(&is_stopping, 1);
-    Py_BEGIN_ALLOW_THREADS for (int number = 0; number < THREADS; number++)
-        pthread_join(threads[number], NULL);
-    Py_END_ALLOW_THREADS return Py_BuildValue("(kk)", atomic_load(&calls), atomic_load(&wrong));
+    return PyLong_FromUnsignedLong(atomic_load(&wrong_answers));
 }
 
 static PyMethodDef methods[] = {
@@ -184,8 +163,8 @@ static PyMethodDef methods[] = {
     {"untrack", untrack, METH_VARARGS, "untrack(where, domain, address, by='call') -> answer"},
     {"open_library", open_library, METH_O, "open_library(file)"},
     {"late", late, METH_NOARGS, "late() -> an object that untracks its block when it dies"},
-    {"start_threads", start_threads, METH_NOARGS, NULL},
-    {"stop_threads", stop_threads, METH_NOARGS, NULL},
+    {"wrong", wrong, METH_NOARGS, NULL},
+    CHURN_METHODS,
     {NULL, NULL, 0, NULL},
 };
 

@@ -7,6 +7,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "../churn_threads.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -152,50 +154,26 @@ static PyObject *raw_free(PyObject *module, PyObject *arguments)
 
 /* ── many threads at once ────────────────────────────────────────────────────────── */
 
-enum { THREADS = 4, SLOTS = 64 };
+enum { SLOTS = 64 };
 
-static pthread_t threads[THREADS];
-static atomic_bool is_stopping;
-static atomic_ulong calls;
 /* Threads take one another's blocks from here, so that blocks are freed elsewhere than
  * where they were allocated. */
 static _Atomic(void *) shared[SLOTS];
 
-static void *churn(void *argument)
+static void churn_once(uintptr_t number, uint64_t random_bits)
 {
-    uint64_t state = (uint64_t)(uintptr_t)argument + 1;
+    void *block = PyMem_RawMalloc(1 + (random_bits >> 40) % 2000);
 
-    while (!atomic_load(&is_stopping)) {
-        void *block;
-
-        state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
-        block = PyMem_RawMalloc(1 + (state >> 40) % 2000);
-        if (state >> 63)
-            block = PyMem_RawRealloc(block, 1 + (state >> 30) % 3000);
-        PyMem_RawFree(atomic_exchange(&shared[(state >> 50) % SLOTS], block));
-        atomic_fetch_add(&calls, 1);
-    }
-    return NULL;
+    if (random_bits >> 63)
+        block = PyMem_RawRealloc(block, 1 + (random_bits >> 30) % 3000);
+    PyMem_RawFree(atomic_exchange(&shared[(random_bits >> 50) % SLOTS], block));
 }
 
-static PyObject *start_threads(PyObject *module, PyObject *ignored)
+static PyObject *free_shared(PyObject *module, PyObject *ignored)
 {
-    atomic_store(&is_stopping, 0);
-    for (uintptr_t number = 0; number < THREADS; number++)
-        if (pthread_create(&threads[number], NULL, churn, (void *)number) != 0)
-            Py_FatalError("no thread");
-    Py_RETURN_NONE;
-}
-
-/* Returns how many rounds the threads made. */
-static PyObject *stop_threads(PyObject *module, PyObject *ignored)
-{
-    atomic_store(&is_stopping, 1);
-    Py_BEGIN_ALLOW_THREADS for (int number = 0; number < THREADS; number++)
-        pthread_join(threads[number], NULL);
-    Py_END_ALLOW_THREADS for (int slot = 0; slot < SLOTS; slot++)
+    for (int slot = 0; slot < SLOTS; slot++)
         PyMem_RawFree(atomic_exchange(&shared[slot], NULL));
-    return PyLong_FromUnsignedLong(atomic_load(&calls));
+    Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
@@ -203,8 +181,8 @@ static PyMethodDef methods[] = {
     {"calloc", raw_calloc, METH_VARARGS, "calloc(where, domain, size) -> address"},
     {"realloc", raw_realloc, METH_VARARGS, "realloc(where, domain, address, size) -> address"},
     {"free", raw_free, METH_VARARGS, "free(where, domain, address)"},
-    {"start_threads", start_threads, METH_NOARGS, NULL},
-    {"stop_threads", stop_threads, METH_NOARGS, NULL},
+    {"free_shared", free_shared, METH_NOARGS, NULL},
+    CHURN_METHODS,
     {NULL, NULL, 0, NULL},
 };
 
