@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What every renderer draws, and the list of renderers.  A renderer is one file with one
+ * const row; it turns a view into bytes in a sink and knows nothing of files, terminals or
+ * captures.
+ */
+#pragma once
+
+#include "core/snapshot.h"
+#include "core/timeline.h"
+#include "render/places.h"
+#include "render/render.h"
+#include "render/source_text.h"
+
+/* What was alive at one moment of a series. */
+typedef struct mw_moment {
+    const mw_snapshot *snapshot;
+    uint64_t time_ns;
+} mw_moment;
+
+/* Everything is borrowed for the call.  What was left out (filters, `--older-than`, …) has no
+ * live blocks in `snapshot` any more; where totals were asked for (`--total`), what was
+ * allocated stands as what is alive. */
+typedef struct mw_view {
+    const mw_snapshot *snapshot;
+    const mw_snapshot *older;    /* what to compare with; NULL: nothing                     */
+    const mw_timeline *timeline; /* NULL where nobody knows                                 */
+    const mw_moment *moments;    /* snapshots to choose from, for pages; may be none        */
+    size_t moment_count;
+    const mw_places *places;
+    mw_source *source;   /* lines of source; may be NULL                                   */
+    const char *verdict; /* sentences that say what matters; NULL: none                    */
+    const char *measure; /* what bytes are: "alive", "allocated", "alive at the peak", … */
+} mw_view;
+
+typedef struct mw_renderer {
+    const char *name;      /* of the option, "--pprof" without its dashes            */
+    const char *extension; /* of its files, with the dot                             */
+    const char *summary;   /* one line, lower case                                   */
+    mw_status (*write)(const mw_view *view, mw_alloc *alloc, mw_sink *sink, mw_error *reterr);
+} mw_renderer;
+
+/* All that this build has; NULL ends the list. */
+extern const mw_renderer *const mw_renderers[];
