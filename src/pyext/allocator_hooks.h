@@ -4,10 +4,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Puts our hooks around the allocators in force.  The GIL is held. */
 void mw_allocator_hooks_install(void);
+
+/* Puts them back where somebody has taken them out; returns whether it had to.  Likewise. */
+bool mw_allocator_hooks_mend(void);
 
 /* Puts the allocators back that were found.  Where somebody has wrapped ours meanwhile,
  * ours stay in the chain and pass every call through. */

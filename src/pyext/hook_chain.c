@@ -58,6 +58,31 @@ void mw_hook_chain_install(const mw_hook_set *set)
     *set->pools = *set->pools_beneath;
 }
 
+static bool is_in_front(const mw_hook_set *set)
+{
+    for (int domain = 0; domain < MW_HOOK_DOMAINS; domain++) {
+        PyMemAllocatorEx first;
+
+        PyMem_GetAllocator(python_domains[domain], &first);
+        if (first.malloc != set->hooks[domain].malloc)
+            return false;
+    }
+    return true;
+}
+
+bool mw_hook_chain_mend(const mw_hook_set *set)
+{
+    bool is_whole = true;
+
+    if (is_in_front(set))
+        return false;
+    *set->pools = mw_no_pools;
+    for (int domain = 0; domain < MW_HOOK_DOMAINS; domain++)
+        is_whole = has(set, domain) && is_whole;
+    mw_hook_chain_install(set);
+    return !is_whole;
+}
+
 /* Takes the set out from below another of ours that wraps it directly. */
 static void remove_below(const mw_hook_set *set, int domain)
 {

@@ -34,5 +34,8 @@ typedef struct mw_hook_set {
 /* Puts the set in front, in each domain where it is not in the chain already, and lets it
  * use pymalloc's pools if nobody else is beneath. */
 void mw_hook_chain_install(const mw_hook_set *set);
+/* Puts the set back where somebody has taken it out, as tracemalloc's stop does with every hook
+ * that came after its own start; returns whether it had to.  Cheap where the set is in front. */
+bool mw_hook_chain_mend(const mw_hook_set *set);
 /* Takes the set out where it can be. */
 void mw_hook_chain_remove(const mw_hook_set *set);

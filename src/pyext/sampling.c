@@ -118,8 +118,11 @@ static PyObject *get_sampling(PyObject *module, PyObject *ignored)
 static PyObject *take_sampled_snapshot(PyObject *module, PyObject *ignored)
 {
     mw_snapshot *snapshot = NULL;
-    mw_status status = mw_sampler_snapshot(&mw_the_sampler, mw_alloc_system(), &snapshot);
+    mw_status status;
 
+    if (mw_tracing_mend_hooks() < 0)
+        return NULL;
+    status = mw_sampler_snapshot(&mw_the_sampler, mw_alloc_system(), &snapshot);
     if (status == MW_OK)
         return mw_snapshot_object_new(PyModule_GetState(module), snapshot);
     if (status != MW_UNSUPPORTED)

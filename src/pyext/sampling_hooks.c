@@ -258,6 +258,11 @@ void mw_sampling_hooks_install(void)
     mw_hook_chain_install(&hook_set);
 }
 
+bool mw_sampling_hooks_mend(void)
+{
+    return mw_hook_chain_mend(&hook_set);
+}
+
 void mw_sampling_hooks_remove(void)
 {
     mw_hook_chain_remove(&hook_set);

@@ -5,8 +5,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* Puts the hooks around the allocators in force.  The GIL is held. */
 void mw_sampling_hooks_install(void);
+/* As mw_allocator_hooks_mend(). */
+bool mw_sampling_hooks_mend(void);
 void mw_sampling_hooks_remove(void);
 /* As mw_allocator_hooks_retire(). */
 void mw_sampling_hooks_retire(void);

@@ -12,11 +12,13 @@
 #include "pyext/raise.h"
 #include "pyext/reuse_hooks.h"
 #include "pyext/sampling.h"
+#include "pyext/sampling_hooks.h"
 #include "pyext/stack_walk.h"
 #include "pyext/start_options.h"
 #include "pyext/text.h"
 #include "pyext/thread_names.h"
 #include "pyext/types.h"
+#include "tracer/sampler.h"
 #include "tracer/tracer.h"
 
 /* ── start and stop ──────────────────────────────────────────────────────────────── */
@@ -281,11 +283,29 @@ static mw_status snapshot_with(PyObject *names, mw_snapshot **ret_snapshot)
     return status;
 }
 
+int mw_tracing_mend_hooks(void)
+{
+    bool was_deaf = mw_the_tracer.is_active && mw_allocator_hooks_mend();
+
+    /* Who takes out the one takes out the other. */
+    if (was_deaf)
+        mw_reuse_hooks_install();
+    if (mw_sampler_is_active(&mw_the_sampler))
+        was_deaf = mw_sampling_hooks_mend() || was_deaf;
+    if (!was_deaf)
+        return 0;
+    return PyErr_WarnEx(PyExc_RuntimeWarning,
+                        "memwhy's hooks were taken out, as tracemalloc.stop() does with those of "
+                        "whoever began after it; what was allocated and freed since is missing. "
+                        "They are back",
+                        1);
+}
+
 /* What is alive now; NULL with an exception. */
 static mw_snapshot *snapshot_now(void)
 {
     mw_snapshot *snapshot = NULL;
-    PyObject *names = mw_thread_names_ask();
+    PyObject *names = mw_tracing_mend_hooks() == 0 ? mw_thread_names_ask() : NULL;
     mw_status status;
 
     if (names == NULL)

@@ -20,6 +20,10 @@ PyObject *mw_tracing_take_snapshot(PyObject *module, PyObject *ignored);
  * known. */
 struct mw_snapshot *mw_tracing_snapshot_block(unsigned int domain, uintptr_t address);
 
+/* Puts our hooks back where somebody has taken them out, and warns: 0, or -1 with the warning
+ * as an exception. */
+int mw_tracing_mend_hooks(void);
+
 /* Called once at import: self-checks, and what must be there before the first hook.
  * Returns 0, or -1 with an exception. */
 int mw_tracing_init(void);
