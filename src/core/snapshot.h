@@ -45,6 +45,7 @@ typedef struct mw_frame_row {
     mw_string function; /* unknown where the maker had only file and line       */
     mw_string module;   /* likewise                                             */
     int32_t line;       /* 0 where the instruction has none                     */
+    int32_t first_line; /* of the function's definition; 0: unknown             */
 } mw_frame_row;
 
 typedef struct mw_traceback_row {

@@ -216,7 +216,7 @@ mw_status mw_snapshot_builder_string(mw_snapshot_builder *builder, const char *u
 
 static bool frames_are_equal(const mw_frame_row *a, const mw_frame_row *b)
 {
-    return a->file.index == b->file.index && a->line == b->line &&
+    return a->file.index == b->file.index && a->line == b->line && a->first_line == b->first_line &&
            a->function.index == b->function.index && a->module.index == b->module.index;
 }
 
@@ -224,7 +224,8 @@ mw_status mw_snapshot_builder_frame(mw_snapshot_builder *builder, mw_frame_row r
                                     mw_frame *ret_frame)
 {
     mw_snapshot_tables *tables = builder->tables;
-    uint64_t hash = mw_hash_combine(mw_hash_combine(row.file.index, (uint32_t)row.line),
+    uint64_t lines = (uint64_t)(uint32_t)row.first_line << 32 | (uint32_t)row.line;
+    uint64_t hash = mw_hash_combine(mw_hash_combine(row.file.index, lines),
                                     (uint64_t)row.function.index << 32 | row.module.index);
     mw_hash_probe probe = mw_hash_probe_start(hash);
     uint32_t found;

@@ -82,7 +82,7 @@ static mw_status make_frame(const translation *self, mw_instruction instruction,
 {
     uint32_t number = self->codes->instructions[instruction.index].code;
     const mw_code_row *code = &self->codes->codes[number];
-    mw_frame_row row = {0};
+    mw_frame_row row = {.first_line = code->first_line};
     mw_status status = line_of(self, instruction, &row.line);
 
     if (status == MW_OK)

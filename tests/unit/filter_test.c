@@ -191,7 +191,7 @@ TEST(filter, takes_pyc_for_py_in_the_names_of_frames)
     mw_filter pyc = {.inclusive = true, .pattern = "a.pyc", .pattern_length = 5};
     mw_snapshot *snapshot;
 
-    model.blocks[0] = (model_block){.depth = 1, .frames = {{"a.pyc", "", "", 1}}};
+    model.blocks[0] = (model_block){.depth = 1, .frames = {{"a.pyc", "", "", 1, 0}}};
     snapshot = model_snapshot(&model);
     CHECK(mw_filter_matches(&py, snapshot, (mw_traceback){1}, 0));
     CHECK(!mw_filter_matches(&pyc, snapshot, (mw_traceback){1}, 0));

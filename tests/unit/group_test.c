@@ -107,15 +107,15 @@ TEST(group, sorts_ties_by_key_from_the_oldest_frame_on)
     for (uint32_t i = 0; i < model.count; i++)
         model.blocks[i] = (model_block){.depth = 2, .size_bytes = 8};
     /* Oldest first: (a 2, z 1), (b 1, a 1), (b 1, a 1, a 0), (b 1). */
-    model.blocks[0].frames[0] = (model_frame){"z.py", "", "", 1};
-    model.blocks[0].frames[1] = (model_frame){"a.py", "", "", 2};
-    model.blocks[1].frames[0] = (model_frame){"a.py", "", "", 1};
-    model.blocks[1].frames[1] = (model_frame){"b.py", "", "", 1};
-    model.blocks[2].frames[0] = (model_frame){"a.py", "", "", 0};
-    model.blocks[2].frames[1] = (model_frame){"a.py", "", "", 1};
-    model.blocks[2].frames[2] = (model_frame){"b.py", "", "", 1};
+    model.blocks[0].frames[0] = (model_frame){"z.py", "", "", 1, 0};
+    model.blocks[0].frames[1] = (model_frame){"a.py", "", "", 2, 0};
+    model.blocks[1].frames[0] = (model_frame){"a.py", "", "", 1, 0};
+    model.blocks[1].frames[1] = (model_frame){"b.py", "", "", 1, 0};
+    model.blocks[2].frames[0] = (model_frame){"a.py", "", "", 0, 0};
+    model.blocks[2].frames[1] = (model_frame){"a.py", "", "", 1, 0};
+    model.blocks[2].frames[2] = (model_frame){"b.py", "", "", 1, 0};
     model.blocks[2].depth = 3;
-    model.blocks[3].frames[0] = (model_frame){"b.py", "", "", 1};
+    model.blocks[3].frames[0] = (model_frame){"b.py", "", "", 1, 0};
     model.blocks[3].depth = 1;
     snapshot = model_snapshot(&model);
     CHECK_OK(mw_snapshot_group(snapshot, MW_GROUP_TRACEBACK, MW_GROUP_INNERMOST, mw_alloc_system(),

@@ -16,6 +16,7 @@ typedef struct model_frame {
     const char *function;
     const char *module;
     int32_t line;
+    int32_t first_line;
 } model_frame;
 
 typedef struct model_block {
@@ -45,6 +46,7 @@ static inline model_frame model_random_frame(mw_random *random)
         .function = model_functions[mw_random_below(random, 3)],
         .module = model_modules[mw_random_below(random, 4)],
         .line = (int32_t)mw_random_below(random, 3),
+        .first_line = mw_random_below(random, 8) == 0,
     };
 }
 
@@ -115,7 +117,7 @@ static inline const char *model_thread_name(mw_thread thread)
 static inline mw_status model_add_frame(mw_snapshot_builder *builder, const model_frame *frame,
                                         mw_path *path)
 {
-    mw_frame_row row = {.line = frame->line};
+    mw_frame_row row = {.line = frame->line, .first_line = frame->first_line};
     mw_frame handle;
     mw_status status;
 
@@ -235,6 +237,7 @@ static inline void model_check_block(const snapshot_model *model, const model_bl
         CHECK_STR_EQ(mw_snapshot_string(snapshot, frame.function, NULL), block->frames[i].function);
         CHECK_STR_EQ(mw_snapshot_string(snapshot, frame.module, NULL), block->frames[i].module);
         CHECK_EQ(frame.line, block->frames[i].line);
+        CHECK_EQ(frame.first_line, block->frames[i].first_line);
         path = mw_snapshot_path_caller(snapshot, path);
     }
     CHECK_EQ(path.index, 0);

@@ -81,6 +81,7 @@ static bool same_path(const model_block *a, const model_block *b)
     for (uint32_t i = 0; a->depth == b->depth && i < a->depth; i++) {
         if (strcmp(a->frames[i].file, b->frames[i].file) != 0 ||
             a->frames[i].line != b->frames[i].line ||
+            a->frames[i].first_line != b->frames[i].first_line ||
             strcmp(a->frames[i].function, b->frames[i].function) != 0 ||
             strcmp(a->frames[i].module, b->frames[i].module) != 0)
             return false;

@@ -238,8 +238,14 @@ TEST(tracer, takes_a_snapshot_of_a_stack_of_any_depth)
     for (uint32_t i = 1; i <= DEEP / 10000; i++) {
         mw_site_row row = mw_snapshot_site(snapshot, (mw_site){i});
         uint32_t total = mw_snapshot_traceback(snapshot, row.traceback).total_frames;
+        mw_path caller = mw_snapshot_path_caller(snapshot, row.path);
+        mw_frame called = mw_snapshot_path_frame(snapshot, row.path);
+        mw_frame calling = mw_snapshot_path_frame(snapshot, caller);
 
         CHECK_EQ(mw_snapshot_path_depth(snapshot, row.path), i * 10000);
+        /* The first function's first line, and the last line of the last function. */
+        CHECK_EQ(mw_snapshot_frame(snapshot, called).first_line, FIRST_LINE);
+        CHECK_EQ(mw_snapshot_frame(snapshot, calling).first_line, FUNCTIONS * FIRST_LINE);
         CHECK_EQ(total, i * 10000 < MW_FRAME_LIMIT_MAXIMUM ? i * 10000 : MW_FRAME_LIMIT_MAXIMUM);
     }
     mw_snapshot_release(snapshot);
