@@ -169,6 +169,63 @@ static bool site_stays(const prepared_filter *filters, size_t count,
 
 /* ── the snapshots that are left ─────────────────────────────────────────────────── */
 
+static mw_status select_runs(mw_snapshot *selected, const mw_snapshot *snapshot, const bool *keep)
+{
+    mw_status status = MW_OK;
+
+    for (uint32_t i = 0; i < snapshot->run_count && status == MW_OK; i++) {
+        const mw_run *run = &snapshot->runs[i];
+
+        if (keep[run->site.index])
+            status = mw_snapshot_append(selected, run->site, run->size_bytes,
+                                        mw_snapshot_run_blocks(snapshot, i));
+    }
+    return status;
+}
+
+static mw_status select_sums(mw_snapshot *selected, const mw_snapshot *snapshot, const bool *keep)
+{
+    mw_status status = MW_OK;
+
+    selected->has_sums_only = true;
+    for (uint32_t site = 1; site < snapshot->tables->site_count && status == MW_OK; site++) {
+        if (keep[site])
+            status = mw_snapshot_add_tally(selected, (mw_site){site}, &snapshot->tallies[site]);
+    }
+    return status;
+}
+
+static bool has_allocated(const mw_snapshot *snapshot, uint32_t site)
+{
+    return site < snapshot->allocated_capacity;
+}
+
+static bool has_totals(const mw_snapshot *snapshot, uint32_t site)
+{
+    return site < snapshot->total_capacity && snapshot->totals[site].blocks != 0;
+}
+
+/* What sites have allocated, dead or alive. */
+static mw_status select_history(mw_snapshot *selected, const mw_snapshot *snapshot,
+                                const bool *keep)
+{
+    mw_status status = MW_OK;
+
+    /* A snapshot of which no site is left has totals as well. */
+    if (mw_snapshot_has_totals(snapshot))
+        status = mw_snapshot_add_totals(selected, (mw_site){0}, &(mw_tally){0});
+    for (uint32_t site = 1; site < snapshot->tables->site_count && status == MW_OK; site++) {
+        if (!keep[site])
+            continue;
+        if (has_allocated(snapshot, site))
+            status =
+                mw_snapshot_add_allocated(selected, (mw_site){site}, &snapshot->allocated[site]);
+        if (status == MW_OK && has_totals(snapshot, site))
+            status = mw_snapshot_add_totals(selected, (mw_site){site}, &snapshot->totals[site]);
+    }
+    return status;
+}
+
 mw_status mw_snapshot_select(mw_snapshot *snapshot, const bool *keep, mw_snapshot **ret_snapshot)
 {
     mw_snapshot_tables *tables = snapshot->tables;
@@ -184,25 +241,13 @@ mw_status mw_snapshot_select(mw_snapshot *snapshot, const bool *keep, mw_snapsho
     if (selected->tallies == NULL)
         goto done;
     selected->tally_capacity = tables->site_count;
-    for (uint32_t i = 0; i < snapshot->run_count; i++) {
-        const mw_run *run = &snapshot->runs[i];
-
-        if (!keep[run->site.index])
-            continue;
-        status = mw_snapshot_append(selected, run->site, run->size_bytes,
-                                    mw_snapshot_run_blocks(snapshot, i));
-        if (status != MW_OK)
-            goto done;
-    }
-    for (uint32_t site = 1; site < snapshot->allocated_capacity; site++) {
-        if (site >= tables->site_count || !keep[site])
-            continue;
-        status = mw_snapshot_add_allocated(selected, (mw_site){site}, &snapshot->allocated[site]);
-        if (status != MW_OK)
-            goto done;
-    }
-    assert(mw_snapshot_is_consistent(selected));
-    status = MW_OK;
+    if (mw_snapshot_has_blocks(snapshot))
+        status = select_runs(selected, snapshot, keep);
+    else
+        status = select_sums(selected, snapshot, keep);
+    if (status == MW_OK)
+        status = select_history(selected, snapshot, keep);
+    assert(status != MW_OK || mw_snapshot_is_consistent(selected));
 
 done:
     if (status == MW_OK)
@@ -228,7 +273,8 @@ mw_status mw_snapshot_filter(mw_snapshot *snapshot, const mw_filter *filters, si
             goto done;
     }
     for (uint32_t site = 1; site < tables->site_count; site++) {
-        keep[site] = (snapshot->tallies[site].blocks != 0 || site < snapshot->allocated_capacity) &&
+        keep[site] = (snapshot->tallies[site].blocks != 0 || has_allocated(snapshot, site) ||
+                      has_totals(snapshot, site)) &&
                      site_stays(prepared, count, tables, &tables->sites[site]);
     }
     status = mw_snapshot_select(snapshot, keep, ret_snapshot);

@@ -333,7 +333,7 @@ static void estimate_sites(const mw_snapshot *snapshot, mw_estimate *of_sites)
     for (uint32_t i = 0; i < snapshot->run_count; i++) {
         mw_estimate part =
             mw_estimate_of(snapshot->runs[i].size_bytes, mw_snapshot_run_blocks(snapshot, i),
-                           snapshot->tables->sample_bytes);
+                           mw_snapshot_sample_bytes(snapshot));
 
         mw_estimate_add(&of_sites[snapshot->runs[i].site.index], &part);
     }
@@ -453,7 +453,7 @@ static void complete_rows(mw_rows *rows)
 
 static mw_status add_live(grouping *work, mw_group_scope scope)
 {
-    if (work->tables->sample_bytes != 0)
+    if (mw_snapshot_sample_bytes(work->snapshot) != 0)
         return add_estimates(work, scope, estimate_sites);
     return scope == MW_GROUP_CUMULATIVE ? add_cumulative(work) : add_innermost(work);
 }

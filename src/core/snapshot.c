@@ -39,6 +39,7 @@ void mw_snapshot_release(mw_snapshot *snapshot)
                      snapshot->tally_capacity * sizeof *snapshot->tallies);
     mw_alloc_release(alloc, snapshot->allocated,
                      snapshot->allocated_capacity * sizeof *snapshot->allocated);
+    mw_alloc_release(alloc, snapshot->totals, snapshot->total_capacity * sizeof *snapshot->totals);
     mw_alloc_release(alloc, snapshot->runs, snapshot->run_capacity * sizeof *snapshot->runs);
     mw_alloc_release(alloc, snapshot, sizeof *snapshot);
     mw_snapshot_tables_release(tables);
@@ -76,7 +77,7 @@ mw_status mw_snapshot_append(mw_snapshot *snapshot, mw_site site, uint64_t size_
         return MW_OK;
     if (!add_sums(snapshot, size_bytes, count, &added_bytes, &live_bytes, &block_count))
         return MW_LIMIT;
-    if (!continues_last_run(snapshot, site, size_bytes)) {
+    if (!snapshot->has_sums_only && !continues_last_run(snapshot, site, size_bytes)) {
         status = mw_alloc_grow(snapshot->tables->alloc, &snapshot->runs, snapshot->run_count,
                                &snapshot->run_capacity, sizeof *snapshot->runs, UINT32_MAX);
         if (status != MW_OK)
@@ -88,6 +89,49 @@ mw_status mw_snapshot_append(mw_snapshot *snapshot, mw_site site, uint64_t size_
     snapshot->tallies[site.index].blocks += count;
     snapshot->live_bytes = live_bytes;
     snapshot->block_count = block_count;
+    return MW_OK;
+}
+
+/* Adds [part] to the sum over all and to that of one site; false when it would not fit. */
+static bool add_tally(uint64_t *all_bytes, uint64_t *all_blocks, mw_tally *of_site,
+                      const mw_tally *part)
+{
+    uint64_t bytes, blocks;
+
+    assert(part->blocks != 0 || part->bytes == 0);
+    if (__builtin_add_overflow(*all_bytes, part->bytes, &bytes) ||
+        __builtin_add_overflow(*all_blocks, part->blocks, &blocks))
+        return false;
+    *all_bytes = bytes;
+    *all_blocks = blocks;
+    of_site->bytes += part->bytes;
+    of_site->blocks += part->blocks;
+    return true;
+}
+
+mw_status mw_snapshot_add_tally(mw_snapshot *snapshot, mw_site site, const mw_tally *tally)
+{
+    if (!add_tally(&snapshot->live_bytes, &snapshot->block_count, &snapshot->tallies[site.index],
+                   tally))
+        return MW_LIMIT;
+    snapshot->has_sums_only = true;
+    snapshot->run_count = 0;
+    return MW_OK;
+}
+
+mw_status mw_snapshot_add_totals(mw_snapshot *snapshot, mw_site site, const mw_tally *totals)
+{
+    while (snapshot->total_capacity <= site.index) {
+        mw_status status =
+            mw_alloc_grow(snapshot->tables->alloc, &snapshot->totals, snapshot->total_capacity,
+                          &snapshot->total_capacity, sizeof *snapshot->totals, UINT32_MAX);
+
+        if (status != MW_OK)
+            return status;
+    }
+    if (!add_tally(&snapshot->total.bytes, &snapshot->total.blocks, &snapshot->totals[site.index],
+                   totals))
+        return MW_LIMIT;
     return MW_OK;
 }
 
@@ -104,6 +148,75 @@ mw_status mw_snapshot_add_allocated(mw_snapshot *snapshot, mw_site site,
     }
     mw_estimate_add(&snapshot->allocated[site.index], allocated);
     return MW_OK;
+}
+
+/* ── the same sites with other numbers ───────────────────────────────────────────── */
+
+/* An array of as many tallies as there are sites, with those that are given. */
+static mw_status copy_tallies(const mw_snapshot_tables *tables, const mw_tally *tallies,
+                              uint32_t count, mw_tally **ret_copy, mw_tally *ret_sum)
+{
+    mw_tally *copy = mw_alloc_array(tables->alloc, tables->site_count, sizeof *copy);
+    mw_tally sum = {0};
+
+    if (copy == NULL)
+        return MW_NO_MEMORY;
+    for (uint32_t site = 1; site < count; site++) {
+        if (!add_tally(&sum.bytes, &sum.blocks, &copy[site], &tallies[site])) {
+            mw_alloc_release(tables->alloc, copy, tables->site_count * sizeof *copy);
+            return MW_LIMIT;
+        }
+    }
+    *ret_copy = copy;
+    *ret_sum = sum;
+    return MW_OK;
+}
+
+mw_status mw_snapshot_with_tallies(mw_snapshot *like, const mw_tally *live, const mw_tally *totals,
+                                   uint32_t count, mw_snapshot **ret_snapshot)
+{
+    mw_snapshot_tables *tables = like->tables;
+    mw_snapshot *snapshot = NULL;
+    mw_tally sum;
+    mw_status status;
+
+    assert(count <= tables->site_count);
+    status = mw_snapshot_new(tables, &snapshot);
+    if (status != MW_OK)
+        return status;
+    snapshot->has_sums_only = true;
+    status = copy_tallies(tables, live, count, &snapshot->tallies, &sum);
+    if (status != MW_OK)
+        goto done;
+    snapshot->tally_capacity = tables->site_count;
+    snapshot->live_bytes = sum.bytes;
+    snapshot->block_count = sum.blocks;
+    if (totals != NULL) {
+        status = copy_tallies(tables, totals, count, &snapshot->totals, &snapshot->total);
+        if (status != MW_OK)
+            goto done;
+        snapshot->total_capacity = tables->site_count;
+    }
+    assert(mw_snapshot_is_consistent(snapshot));
+
+done:
+    if (status == MW_OK)
+        *ret_snapshot = snapshot;
+    else
+        mw_snapshot_release(snapshot);
+    return status;
+}
+
+mw_status mw_snapshot_totals_as_live(mw_snapshot *snapshot, mw_snapshot **ret_snapshot)
+{
+    uint32_t count = snapshot->tables->site_count;
+
+    if (!mw_snapshot_has_totals(snapshot))
+        return MW_UNSUPPORTED;
+    if (count > snapshot->total_capacity)
+        count = snapshot->total_capacity;
+    return mw_snapshot_with_tallies(snapshot, snapshot->totals, snapshot->totals, count,
+                                    ret_snapshot);
 }
 
 /* ── reading ─────────────────────────────────────────────────────────────────────── */
@@ -130,6 +243,7 @@ size_t mw_snapshot_memory_bytes(const mw_snapshot *snapshot)
     return sizeof *snapshot + sizeof *tables +
            snapshot->tally_capacity * sizeof *snapshot->tallies +
            snapshot->allocated_capacity * sizeof *snapshot->allocated +
+           snapshot->total_capacity * sizeof *snapshot->totals +
            snapshot->run_capacity * sizeof *snapshot->runs +
            mw_string_pool_memory_bytes(&tables->strings) +
            tables->frame_capacity * sizeof *tables->frames +
@@ -140,14 +254,34 @@ size_t mw_snapshot_memory_bytes(const mw_snapshot *snapshot)
            tables->thread_capacity * sizeof *tables->thread_names;
 }
 
+bool mw_snapshot_has_totals(const mw_snapshot *snapshot)
+{
+    return snapshot->totals != NULL;
+}
+
+uint64_t mw_snapshot_total_bytes(const mw_snapshot *snapshot)
+{
+    return snapshot->total.bytes;
+}
+
+uint64_t mw_snapshot_total_blocks(const mw_snapshot *snapshot)
+{
+    return snapshot->total.blocks;
+}
+
+bool mw_snapshot_has_blocks(const mw_snapshot *snapshot)
+{
+    return !snapshot->has_sums_only;
+}
+
 uint64_t mw_snapshot_sample_bytes(const mw_snapshot *snapshot)
 {
-    return snapshot->tables->sample_bytes;
+    return snapshot->has_sums_only ? 0 : snapshot->tables->sample_bytes;
 }
 
 mw_estimate mw_snapshot_estimate(const mw_snapshot *snapshot)
 {
-    uint64_t sample_bytes = snapshot->tables->sample_bytes;
+    uint64_t sample_bytes = mw_snapshot_sample_bytes(snapshot);
     mw_estimate sum = {0};
 
     if (sample_bytes == 0)
@@ -220,15 +354,21 @@ mw_site_row mw_snapshot_site(const mw_snapshot *snapshot, mw_site site)
 {
     const mw_site_key *key = &snapshot->tables->sites[site.index];
     const mw_tally *tally = &snapshot->tallies[site.index];
+    mw_tally totals = {0};
 
     assert(site.index < snapshot->tables->site_count);
+    if (site.index < snapshot->total_capacity)
+        totals = snapshot->totals[site.index];
     return (mw_site_row){
         .traceback = key->traceback,
         .path = key->path,
         .domain = key->domain,
         .thread = key->thread,
+        .epoch = key->epoch,
         .live_bytes = tally->bytes,
         .live_blocks = tally->blocks,
+        .total_bytes = totals.bytes,
+        .total_blocks = totals.blocks,
     };
 }
 
@@ -242,7 +382,7 @@ void mw_snapshot_block(const mw_snapshot *snapshot, uint64_t index, mw_site *ret
 {
     uint32_t low = 0, high = snapshot->run_count;
 
-    assert(index < snapshot->block_count);
+    assert(index < snapshot->block_count && !snapshot->has_sums_only);
     /* The block is in a run from `low` on and before `high`. */
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -280,28 +420,48 @@ static bool runs_add_up(const mw_snapshot *snapshot, mw_tally *left)
     return snapshot->run_count == 0 || snapshot->runs[0].first == 0;
 }
 
+/* Whether no site has bytes without blocks, and all together have [sum]. */
+static bool tallies_add_up(const mw_tally *tallies, uint32_t count, mw_tally sum)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (tallies[i].blocks == 0 && tallies[i].bytes != 0)
+            return false;
+        sum.bytes -= tallies[i].bytes;
+        sum.blocks -= tallies[i].blocks;
+    }
+    return sum.bytes == 0 && sum.blocks == 0;
+}
+
+static bool totals_are_consistent(const mw_snapshot *snapshot)
+{
+    uint32_t count = snapshot->total_capacity;
+
+    if (count > snapshot->tables->site_count)
+        count = snapshot->tables->site_count;
+    return tallies_add_up(snapshot->totals, count, snapshot->total);
+}
+
 bool mw_snapshot_is_consistent(const mw_snapshot *snapshot)
 {
     /* Not the snapshot's own allocator: a check must not change what it checks. */
     mw_alloc *scratch = mw_alloc_system();
     uint32_t site_count = snapshot->tables->site_count;
-    uint64_t bytes = 0, blocks = 0;
+    mw_tally sum = {snapshot->live_bytes, snapshot->block_count};
     mw_tally *left;
     bool ok;
 
     if (snapshot->references == 0 || !mw_snapshot_tables_is_consistent(snapshot->tables) ||
-        snapshot->tally_capacity < site_count || snapshot->run_count > snapshot->run_capacity)
+        snapshot->tally_capacity < site_count || snapshot->run_count > snapshot->run_capacity ||
+        !tallies_add_up(snapshot->tallies, site_count, sum) || !totals_are_consistent(snapshot))
         return false;
+    if (snapshot->has_sums_only)
+        return snapshot->run_count == 0;
     left = mw_alloc_array(scratch, site_count, sizeof *left);
     if (left == NULL)
         return true; /* nothing is known to be wrong */
-    for (uint32_t i = 0; i < site_count; i++) {
+    for (uint32_t i = 0; i < site_count; i++)
         left[i] = snapshot->tallies[i];
-        bytes += left[i].bytes;
-        blocks += left[i].blocks;
-    }
-    ok = bytes == snapshot->live_bytes && blocks == snapshot->block_count &&
-         runs_add_up(snapshot, left);
+    ok = runs_add_up(snapshot, left);
     mw_alloc_release(scratch, left, site_count * sizeof *left);
     return ok;
 }

@@ -14,7 +14,7 @@
  *   tracebacks   a path cut to the `frame_limit` most recent frames, and how many
  *                frames there were; two tracebacks are one if their (file, line)
  *                sequences and totals are equal, whatever the function names say
- *   sites        (traceback, path, domain, thread) with live bytes and blocks
+ *   sites        (traceback, path, domain, thread, epoch) with live bytes and blocks
  *   runs         (site, block size, how many such blocks in a row): the blocks in
  *                order, so that `snapshot.traces[i]` is a binary search
  *
@@ -23,6 +23,10 @@
  * A sampled snapshot is the same of the blocks that were sampled, with their true sizes;
  * how many marks there were tells what they stand for (core/estimate.h), and each site
  * knows besides what it has allocated since sampling began, dead or alive.
+ *
+ * A site may also say what it has allocated since tracing began, dead or alive: its
+ * totals.  And a snapshot out of a capture has sums by site and no blocks: the sums are
+ * all there is, estimates where samples were taken, and nothing says how sure they are.
  *
  * What filters leave of a snapshot shares its tables: all numbers stay, and sites of which
  * no block is left have 0 live blocks.
@@ -48,6 +52,12 @@ typedef struct mw_frame_row {
     int32_t first_line; /* of the function's definition; 0: unknown             */
 } mw_frame_row;
 
+/* Blocks, and their bytes.  Without blocks there are no bytes. */
+typedef struct mw_tally {
+    uint64_t bytes;
+    uint64_t blocks;
+} mw_tally;
+
 typedef struct mw_traceback_row {
     mw_path path;          /* of the most recent frame                          */
     uint32_t frame_count;  /* frames kept: at least 1, at most the limit        */
@@ -59,8 +69,11 @@ typedef struct mw_site_row {
     mw_path path;
     uint32_t domain;
     mw_thread thread;
+    uint32_t epoch; /* of a series, in which its blocks were born; 0 where there is none */
     uint64_t live_bytes;
     uint64_t live_blocks;
+    uint64_t total_bytes;  /* allocated since tracing began, dead or alive; 0 where the */
+    uint64_t total_blocks; /* snapshot has no totals                                    */
 } mw_site_row;
 
 /* ── reading ─────────────────────────────────────────────────────────────────────── */
@@ -74,7 +87,14 @@ uint32_t mw_snapshot_frame_limit(const mw_snapshot *snapshot);
 uint64_t mw_snapshot_live_bytes(const mw_snapshot *snapshot);
 uint64_t mw_snapshot_block_count(const mw_snapshot *snapshot);
 size_t mw_snapshot_memory_bytes(const mw_snapshot *snapshot);
-/* The mean distance of marks in a sampled snapshot; 0 where every block is there. */
+/* Whether its sites say what they have allocated since tracing began; and all of it. */
+bool mw_snapshot_has_totals(const mw_snapshot *snapshot);
+uint64_t mw_snapshot_total_bytes(const mw_snapshot *snapshot);
+uint64_t mw_snapshot_total_blocks(const mw_snapshot *snapshot);
+/* Whether it has blocks; if not, it has their sums by site alone. */
+bool mw_snapshot_has_blocks(const mw_snapshot *snapshot);
+/* The mean distance of marks in a sampled snapshot; 0 where every block is there, or where
+ * sums are. */
 uint64_t mw_snapshot_sample_bytes(const mw_snapshot *snapshot);
 /* What all of the snapshot's blocks stand for. */
 mw_estimate mw_snapshot_estimate(const mw_snapshot *snapshot);
@@ -95,12 +115,26 @@ mw_site_row mw_snapshot_site(const mw_snapshot *snapshot, mw_site site);
 /* The thread's name, or "" where it has none. */
 const char *mw_snapshot_thread_name(const mw_snapshot *snapshot, mw_thread thread);
 
-/* The block at position [index] < block_count, in the order in which they were added. */
+/* The block at position [index] < block_count, in the order in which they were added; the
+ * snapshot has blocks. */
 void mw_snapshot_block(const mw_snapshot *snapshot, uint64_t index, mw_site *ret_site,
                        uint64_t *ret_size_bytes);
 
 /* Recounts every total from scratch; for assertions and tests. */
 bool mw_snapshot_is_consistent(const mw_snapshot *snapshot);
+
+/* ── the same sites with other numbers ───────────────────────────────────────────── */
+
+/* A snapshot that shares the tables of [like] (and so keeps them alive) and has these sums:
+ * live[i] and totals[i] are those of site i < count, at most site_count + 1 of them; other
+ * sites have nothing, and [0] is not looked at.  [totals] may be NULL.  MW_LIMIT when a sum
+ * over all would not fit in 64 bits. */
+mw_status mw_snapshot_with_tallies(mw_snapshot *like, const mw_tally *live, const mw_tally *totals,
+                                   uint32_t count, mw_snapshot **ret_snapshot) MW_MUST_CHECK;
+
+/* What was allocated stands as what is alive.  MW_UNSUPPORTED without totals. */
+mw_status mw_snapshot_totals_as_live(mw_snapshot *snapshot, mw_snapshot **ret_snapshot)
+    MW_MUST_CHECK;
 
 /* ── building ────────────────────────────────────────────────────────────────────── */
 
@@ -126,6 +160,10 @@ uint32_t mw_snapshot_builder_depth(const mw_snapshot_builder *builder, mw_path p
 mw_status mw_snapshot_builder_site(mw_snapshot_builder *builder, mw_path path,
                                    uint32_t total_frames, uint32_t domain, mw_thread thread,
                                    mw_site *ret_site) MW_MUST_CHECK;
+/* The same for blocks born in [epoch] of a series. */
+mw_status mw_snapshot_builder_epoch_site(mw_snapshot_builder *builder, mw_path path,
+                                         uint32_t total_frames, uint32_t domain, mw_thread thread,
+                                         uint32_t epoch, mw_site *ret_site) MW_MUST_CHECK;
 mw_status mw_snapshot_builder_name_thread(mw_snapshot_builder *builder, mw_thread thread,
                                           mw_string name) MW_MUST_CHECK;
 
@@ -133,6 +171,15 @@ mw_status mw_snapshot_builder_name_thread(mw_snapshot_builder *builder, mw_threa
  * MW_LIMIT when the snapshot's bytes or blocks would not fit in 64 bits. */
 mw_status mw_snapshot_builder_blocks(mw_snapshot_builder *builder, mw_site site,
                                      uint64_t size_bytes, uint64_t count) MW_MUST_CHECK;
+
+/* Adds sums without blocks, after which the snapshot has no blocks at all: those that were
+ * added, and those that come, only count.  MW_LIMIT likewise. */
+mw_status mw_snapshot_builder_tally(mw_snapshot_builder *builder, mw_site site, uint64_t bytes,
+                                    uint64_t blocks) MW_MUST_CHECK;
+/* Adds to what the site has allocated since tracing began; the snapshot then has totals.
+ * MW_LIMIT likewise. */
+mw_status mw_snapshot_builder_totals(mw_snapshot_builder *builder, mw_site site, uint64_t bytes,
+                                     uint64_t blocks) MW_MUST_CHECK;
 
 /* From now on the blocks are samples, [sample_bytes] apart on average. */
 void mw_snapshot_builder_sampled(mw_snapshot_builder *builder, uint64_t sample_bytes);

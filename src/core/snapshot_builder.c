@@ -381,7 +381,7 @@ static bool is_site(const mw_snapshot_tables *tables, uint32_t site, const mw_si
     const mw_site_key *key = &tables->sites[site];
 
     return key->path.index == wanted->path.index && key->domain == wanted->domain &&
-           key->thread.index == wanted->thread.index &&
+           key->thread.index == wanted->thread.index && key->epoch == wanted->epoch &&
            tables->tracebacks[key->traceback.index].total_frames == total_frames;
 }
 
@@ -389,10 +389,17 @@ mw_status mw_snapshot_builder_site(mw_snapshot_builder *builder, mw_path path,
                                    uint32_t total_frames, uint32_t domain, mw_thread thread,
                                    mw_site *ret_site)
 {
+    return mw_snapshot_builder_epoch_site(builder, path, total_frames, domain, thread, 0, ret_site);
+}
+
+mw_status mw_snapshot_builder_epoch_site(mw_snapshot_builder *builder, mw_path path,
+                                         uint32_t total_frames, uint32_t domain, mw_thread thread,
+                                         uint32_t epoch, mw_site *ret_site)
+{
     mw_snapshot_tables *tables = builder->tables;
-    mw_site_key key = {.path = path, .domain = domain, .thread = thread};
-    uint64_t hash = mw_hash_combine((uint64_t)path.index << 32 | total_frames,
-                                    (uint64_t)domain << 32 | thread.index);
+    mw_site_key key = {.path = path, .domain = domain, .thread = thread, .epoch = epoch};
+    uint64_t place = mw_hash_combine((uint64_t)path.index << 32 | total_frames, epoch);
+    uint64_t hash = mw_hash_combine(place, (uint64_t)domain << 32 | thread.index);
     mw_hash_probe probe = mw_hash_probe_start(hash);
     uint32_t found;
     mw_status status;
@@ -445,4 +452,18 @@ mw_status mw_snapshot_builder_blocks(mw_snapshot_builder *builder, mw_site site,
 {
     assert(site.index != 0 && site.index < builder->tables->site_count);
     return mw_snapshot_append(builder->snapshot, site, size_bytes, count);
+}
+
+mw_status mw_snapshot_builder_tally(mw_snapshot_builder *builder, mw_site site, uint64_t bytes,
+                                    uint64_t blocks)
+{
+    assert(site.index != 0 && site.index < builder->tables->site_count);
+    return mw_snapshot_add_tally(builder->snapshot, site, &(mw_tally){bytes, blocks});
+}
+
+mw_status mw_snapshot_builder_totals(mw_snapshot_builder *builder, mw_site site, uint64_t bytes,
+                                     uint64_t blocks)
+{
+    assert(site.index != 0 && site.index < builder->tables->site_count);
+    return mw_snapshot_add_totals(builder->snapshot, site, &(mw_tally){bytes, blocks});
 }

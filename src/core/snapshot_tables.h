@@ -34,12 +34,8 @@ typedef struct mw_site_key {
     mw_path path;
     uint32_t domain;
     mw_thread thread;
+    uint32_t epoch;
 } mw_site_key;
-
-typedef struct mw_tally {
-    uint64_t bytes;
-    uint64_t blocks;
-} mw_tally;
 
 /* Blocks of one site and size that follow each other. */
 typedef struct mw_run {
@@ -77,11 +73,15 @@ struct mw_snapshot {
     uint32_t tally_capacity;    /* at least as many as there are sites             */
     mw_estimate *allocated;     /* owned; by site, since sampling began; else NULL */
     uint32_t allocated_capacity;
-    mw_run *runs; /* owned; no two neighbours have one site and size */
+    mw_tally *totals; /* owned; by site, since tracing began; else NULL */
+    uint32_t total_capacity;
+    bool has_sums_only; /* then there are no runs */
+    mw_run *runs;       /* owned; no two neighbours have one site and size */
     uint32_t run_count;
     uint32_t run_capacity;
     uint64_t live_bytes;  /* sum of the tallies */
     uint64_t block_count; /* likewise           */
+    mw_tally total;       /* sum of the totals  */
 };
 
 /* The most threads whose names are kept. */
@@ -94,6 +94,14 @@ mw_status mw_snapshot_new(mw_snapshot_tables *tables, mw_snapshot **ret_snapshot
 /* Appends to tally and runs; what fails leaves the snapshot as it was. */
 mw_status mw_snapshot_append(mw_snapshot *snapshot, mw_site site, uint64_t size_bytes,
                              uint64_t count) MW_MUST_CHECK;
+
+/* Adds sums without blocks; likewise. */
+mw_status mw_snapshot_add_tally(mw_snapshot *snapshot, mw_site site, const mw_tally *tally)
+    MW_MUST_CHECK;
+
+/* Adds to what a site has allocated since tracing began; likewise. */
+mw_status mw_snapshot_add_totals(mw_snapshot *snapshot, mw_site site, const mw_tally *totals)
+    MW_MUST_CHECK;
 
 /* Adds to what a site has allocated. */
 mw_status mw_snapshot_add_allocated(mw_snapshot *snapshot, mw_site site,

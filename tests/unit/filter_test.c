@@ -184,6 +184,37 @@ TEST(filter, selects_the_sites_that_are_named)
     }
 }
 
+TEST(filter, leaves_the_same_of_sums_as_of_blocks)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mw_random random = mw_random_of(seed);
+        snapshot_model model = model_random(seed);
+        mw_snapshot *snapshot = model_snapshot(&model), *sums = model_sums(snapshot, 3);
+        mw_snapshot *of_blocks = NULL, *of_sums = NULL;
+        mw_filter filter = random_filter(&random);
+
+        CHECK_OK(mw_snapshot_filter(snapshot, &filter, 1, &of_blocks));
+        CHECK_OK(mw_snapshot_filter(sums, &filter, 1, &of_sums));
+        CHECK(mw_snapshot_is_consistent(of_sums));
+        CHECK(!mw_snapshot_has_blocks(of_sums));
+        CHECK(mw_snapshot_has_totals(of_sums));
+        CHECK(!mw_snapshot_has_totals(of_blocks));
+        for (uint32_t site = 1; site <= mw_snapshot_site_count(snapshot); site++) {
+            mw_site_row expected = mw_snapshot_site(of_blocks, (mw_site){site});
+            mw_site_row row = mw_snapshot_site(of_sums, (mw_site){site});
+
+            CHECK_EQ(row.live_bytes, expected.live_bytes);
+            CHECK_EQ(row.live_blocks, expected.live_blocks);
+            CHECK_EQ(row.total_bytes, 3 * expected.live_bytes);
+            CHECK_EQ(row.total_blocks, 3 * expected.live_blocks);
+        }
+        mw_snapshot_release(snapshot);
+        mw_snapshot_release(sums);
+        mw_snapshot_release(of_blocks);
+        mw_snapshot_release(of_sums);
+    }
+}
+
 TEST(filter, takes_pyc_for_py_in_the_names_of_frames)
 {
     snapshot_model model = {.frame_limit = 1, .count = 1};
@@ -207,22 +238,27 @@ TEST(filter, returns_every_byte_whichever_allocation_fails)
         {.kind = MW_FILTER_DOMAIN, .inclusive = false, .domain = 20},
     };
     mw_failing_alloc failing = mw_failing_alloc_never();
-    mw_snapshot *snapshot = NULL;
+    mw_snapshot *snapshot = NULL, *sums;
     mw_status status = MW_NO_MEMORY;
     size_t before;
 
     CHECK_OK(model_build(&model, &failing.base, &snapshot));
+    sums = model_sums(snapshot, 3);
     before = failing.live_blocks;
     for (size_t nth = 0; status != MW_OK; nth++) {
-        mw_snapshot *filtered = NULL;
+        mw_snapshot *filtered = NULL, *filtered_sums = NULL;
 
         failing.requests = 0;
         failing.nth = nth;
         status = mw_snapshot_filter(snapshot, filters, 3, &filtered);
+        if (status == MW_OK)
+            status = mw_snapshot_filter(sums, filters, 3, &filtered_sums);
         CHECK(status == MW_OK || status == MW_NO_MEMORY);
         mw_snapshot_release(filtered);
+        mw_snapshot_release(filtered_sums);
         CHECK_EQ(failing.live_blocks, before);
     }
+    mw_snapshot_release(sums);
     mw_snapshot_release(snapshot);
     CHECK_EQ(failing.live_blocks, 0);
 }
@@ -234,6 +270,7 @@ int main(void)
         CASE(filter, matches_single_tracebacks_as_tracemalloc_does),
         CASE(filter, can_be_applied_again_to_what_is_left),
         CASE(filter, selects_the_sites_that_are_named),
+        CASE(filter, leaves_the_same_of_sums_as_of_blocks),
         CASE(filter, takes_pyc_for_py_in_the_names_of_frames),
         CASE(filter, returns_every_byte_whichever_allocation_fails),
     };

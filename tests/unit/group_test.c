@@ -19,11 +19,11 @@ static int compare_by_size(mw_group_key by, const mw_row *a, const mw_row *b)
     return -model_key_compare(&key_a, &key_b);
 }
 
-static void check_group(const snapshot_model *model, mw_group_key key, mw_group_scope scope)
+static void check_group_of(const snapshot_model *model, const mw_snapshot *snapshot,
+                           mw_group_key key, mw_group_scope scope)
 {
     static rows_model expected;
     mw_failing_alloc failing = mw_failing_alloc_never();
-    mw_snapshot *snapshot = model_snapshot(model);
     mw_rows rows = {0};
     mw_error error;
 
@@ -34,6 +34,16 @@ static void check_group(const snapshot_model *model, mw_group_key key, mw_group_
         CHECK(compare_by_size(key, &rows.items[i - 1], &rows.items[i]) < 0);
     mw_rows_done(&rows);
     CHECK_EQ(failing.live_blocks, 0);
+}
+
+/* Of blocks, and of their sums by site alone. */
+static void check_group(const snapshot_model *model, mw_group_key key, mw_group_scope scope)
+{
+    mw_snapshot *snapshot = model_snapshot(model), *sums = model_sums(snapshot, 1);
+
+    check_group_of(model, snapshot, key, scope);
+    check_group_of(model, sums, key, scope);
+    mw_snapshot_release(sums);
     mw_snapshot_release(snapshot);
 }
 

@@ -25,6 +25,7 @@ typedef struct model_block {
     uint32_t total_frames;
     uint32_t domain;
     mw_thread thread;
+    uint32_t epoch;
     uint64_t size_bytes;
 } model_block;
 
@@ -83,6 +84,7 @@ static inline snapshot_model model_random(uint64_t seed)
             mw_random_below(&random, 3) == 0 ? MW_TOTAL_FRAMES_UNKNOWN : block->depth;
         block->domain = mw_random_below(&random, 3) * 20;
         block->thread.index = mw_random_below(&random, 6);
+        block->epoch = mw_random_below(&random, 8) == 0;
         block->size_bytes = mw_random_below(&random, 4) * 8;
         /* Every third block is like the one before: runs get longer than one. */
         if (i != 0 && mw_random_below(&random, 3) == 0)
@@ -148,8 +150,8 @@ static inline mw_status model_add_block(mw_snapshot_builder *builder, const mode
         if (status != MW_OK)
             return status;
     }
-    status = mw_snapshot_builder_site(builder, path, block->total_frames, block->domain,
-                                      block->thread, &site);
+    status = mw_snapshot_builder_epoch_site(builder, path, block->total_frames, block->domain,
+                                            block->thread, block->epoch, &site);
     if (status != MW_OK)
         return status;
     return mw_snapshot_builder_blocks(builder, site, block->size_bytes, 1);
@@ -197,6 +199,30 @@ static inline mw_snapshot *model_snapshot(const snapshot_model *model)
     return snapshot;
 }
 
+/* Sums by site that its blocks add up to, and totals of [factor] times that. */
+static inline void model_tallies(const mw_snapshot *snapshot, uint64_t factor, mw_tally *live,
+                                 mw_tally *totals)
+{
+    for (uint32_t site = 1; site <= mw_snapshot_site_count(snapshot); site++) {
+        mw_site_row row = mw_snapshot_site(snapshot, (mw_site){site});
+
+        live[site] = (mw_tally){row.live_bytes, row.live_blocks};
+        totals[site] = (mw_tally){factor * row.live_bytes, factor * row.live_blocks};
+    }
+}
+
+/* The same sites without their blocks, and with totals of [factor] times what is alive. */
+static inline mw_snapshot *model_sums(mw_snapshot *snapshot, uint64_t factor)
+{
+    mw_tally live[MODEL_BLOCKS + 1] = {0}, totals[MODEL_BLOCKS + 1] = {0};
+    mw_snapshot *sums = NULL;
+
+    model_tallies(snapshot, factor, live, totals);
+    CHECK_OK(mw_snapshot_with_tallies(snapshot, live, totals, mw_snapshot_site_count(snapshot) + 1,
+                                      &sums));
+    return sums;
+}
+
 /* ── against a snapshot ──────────────────────────────────────────────────────────── */
 
 /* Whether the block at [index] of the snapshot is [block], in all that a user can see. */
@@ -215,6 +241,7 @@ static inline void model_check_block(const snapshot_model *model, const model_bl
     CHECK_EQ(size_bytes, block->size_bytes);
     CHECK_EQ(row.domain, block->domain);
     CHECK_EQ(row.thread.index, block->thread.index);
+    CHECK_EQ(row.epoch, block->epoch);
     CHECK_STR_EQ(mw_snapshot_thread_name(snapshot, row.thread), model_thread_name(block->thread));
     CHECK_EQ(traceback.total_frames, block->total_frames);
     CHECK_EQ(traceback.frame_count, model_kept(model, block));

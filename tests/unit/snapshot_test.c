@@ -92,7 +92,7 @@ static bool same_path(const model_block *a, const model_block *b)
 static bool same_site(const snapshot_model *model, const model_block *a, const model_block *b)
 {
     return same_sequence(model, a, b) && same_path(a, b) && a->domain == b->domain &&
-           a->thread.index == b->thread.index;
+           a->thread.index == b->thread.index && a->epoch == b->epoch;
 }
 
 TEST(snapshot, makes_one_traceback_and_one_site_of_equal_ones_and_never_of_others)
@@ -265,6 +265,114 @@ TEST(snapshot, keeps_paths_of_any_depth_and_the_recent_frames_of_them)
     mw_snapshot_release(snapshot);
 }
 
+TEST(snapshot, takes_sums_where_there_are_no_blocks)
+{
+    mw_snapshot_builder *builder = builder_of(2);
+    mw_site one = site_of(builder, call(builder, (mw_path){0}, "a.py", 1, "f"), 1);
+    mw_site other = site_of(builder, call(builder, (mw_path){0}, "a.py", 2, "f"), 1);
+    mw_snapshot *snapshot;
+
+    CHECK_OK(mw_snapshot_builder_blocks(builder, one, 8, 3));
+    CHECK_OK(mw_snapshot_builder_tally(builder, one, 100, 2));
+    CHECK_OK(mw_snapshot_builder_blocks(builder, other, 5, 1));
+    CHECK_EQ(mw_snapshot_builder_tally(builder, other, UINT64_MAX, 1), MW_LIMIT);
+    CHECK_EQ(mw_snapshot_builder_tally(builder, other, 0, UINT64_MAX), MW_LIMIT);
+    snapshot = finish(builder);
+    CHECK(!mw_snapshot_has_blocks(snapshot));
+    CHECK(!mw_snapshot_has_totals(snapshot));
+    CHECK_EQ(mw_snapshot_site(snapshot, one).live_bytes, 124);
+    CHECK_EQ(mw_snapshot_site(snapshot, one).live_blocks, 5);
+    CHECK_EQ(mw_snapshot_site(snapshot, other).live_bytes, 5);
+    CHECK_EQ(mw_snapshot_live_bytes(snapshot), 129);
+    CHECK_EQ(mw_snapshot_block_count(snapshot), 6);
+    mw_snapshot_release(snapshot);
+}
+
+TEST(snapshot, knows_what_sites_have_allocated)
+{
+    mw_snapshot_builder *builder = builder_of(2);
+    mw_site one = site_of(builder, call(builder, (mw_path){0}, "a.py", 1, "f"), 1);
+    mw_site other = site_of(builder, call(builder, (mw_path){0}, "a.py", 2, "f"), 1);
+    mw_snapshot *snapshot, *all;
+
+    CHECK_OK(mw_snapshot_builder_blocks(builder, one, 8, 3));
+    CHECK_OK(mw_snapshot_builder_totals(builder, one, 800, 100));
+    CHECK_OK(mw_snapshot_builder_totals(builder, one, 8, 1));
+    CHECK_EQ(mw_snapshot_builder_totals(builder, other, UINT64_MAX, 1), MW_LIMIT);
+    snapshot = finish(builder);
+    CHECK(mw_snapshot_has_blocks(snapshot));
+    CHECK(mw_snapshot_has_totals(snapshot));
+    CHECK_EQ(mw_snapshot_site(snapshot, one).total_bytes, 808);
+    CHECK_EQ(mw_snapshot_site(snapshot, one).total_blocks, 101);
+    CHECK_EQ(mw_snapshot_site(snapshot, other).total_blocks, 0);
+    CHECK_EQ(mw_snapshot_total_bytes(snapshot), 808);
+    CHECK_EQ(mw_snapshot_total_blocks(snapshot), 101);
+    CHECK_OK(mw_snapshot_totals_as_live(snapshot, &all));
+    CHECK(mw_snapshot_is_consistent(all));
+    mw_snapshot_release(snapshot);
+    CHECK(!mw_snapshot_has_blocks(all));
+    CHECK_EQ(mw_snapshot_site(all, one).live_bytes, 808);
+    CHECK_EQ(mw_snapshot_site(all, one).total_blocks, 101);
+    CHECK_EQ(mw_snapshot_live_bytes(all), 808);
+    mw_snapshot_release(all);
+}
+
+TEST(snapshot, has_no_totals_to_show_unless_they_were_counted)
+{
+    mw_snapshot *snapshot = finish(builder_of(1));
+    mw_snapshot *all = NULL;
+
+    CHECK_EQ(mw_snapshot_totals_as_live(snapshot, &all), MW_UNSUPPORTED);
+    CHECK(all == NULL);
+    mw_snapshot_release(snapshot);
+}
+
+TEST(snapshot, shares_its_sites_with_one_of_other_numbers)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        snapshot_model model = model_random(seed);
+        mw_snapshot *snapshot = model_snapshot(&model);
+        mw_snapshot *sums = model_sums(snapshot, 10);
+        uint64_t live_bytes = mw_snapshot_live_bytes(snapshot);
+
+        CHECK(mw_snapshot_is_consistent(sums));
+        for (uint32_t site = 1; site <= mw_snapshot_site_count(snapshot); site++) {
+            mw_site_row row = mw_snapshot_site(snapshot, (mw_site){site});
+            mw_site_row other = mw_snapshot_site(sums, (mw_site){site});
+
+            CHECK_EQ(other.path.index, row.path.index);
+            CHECK_EQ(other.live_bytes, row.live_bytes);
+            CHECK_EQ(other.live_blocks, row.live_blocks);
+            CHECK_EQ(other.total_bytes, 10 * row.live_bytes);
+            CHECK_EQ(other.total_blocks, 10 * row.live_blocks);
+        }
+        mw_snapshot_release(snapshot);
+        CHECK_EQ(mw_snapshot_live_bytes(sums), live_bytes);
+        CHECK_EQ(mw_snapshot_total_bytes(sums), 10 * live_bytes);
+        mw_snapshot_release(sums);
+    }
+}
+
+TEST(snapshot, refuses_other_numbers_whose_sum_does_not_fit)
+{
+    mw_snapshot_builder *builder = builder_of(1);
+    mw_tally fits[3] = {{9, 9}, {1, 1}, {2, 2}};
+    mw_tally large[3] = {{0, 0}, {UINT64_MAX, 1}, {1, 1}};
+    mw_snapshot *snapshot, *sums = NULL;
+
+    site_of(builder, call(builder, (mw_path){0}, "a.py", 1, "f"), 1);
+    site_of(builder, call(builder, (mw_path){0}, "a.py", 2, "f"), 1);
+    snapshot = finish(builder);
+    CHECK_EQ(mw_snapshot_with_tallies(snapshot, large, NULL, 3, &sums), MW_LIMIT);
+    CHECK_EQ(mw_snapshot_with_tallies(snapshot, fits, large, 3, &sums), MW_LIMIT);
+    CHECK(sums == NULL);
+    CHECK_OK(mw_snapshot_with_tallies(snapshot, fits, NULL, 2, &sums));
+    CHECK_EQ(mw_snapshot_live_bytes(sums), 1);
+    CHECK_EQ(mw_snapshot_site(sums, (mw_site){2}).live_bytes, 0);
+    mw_snapshot_release(sums);
+    mw_snapshot_release(snapshot);
+}
+
 TEST(snapshot, lives_until_the_last_release)
 {
     snapshot_model model = model_random_large(1);
@@ -297,6 +405,42 @@ TEST(snapshot, returns_every_byte_whichever_allocation_fails)
         else
             CHECK_EQ(status, MW_NO_MEMORY);
         mw_snapshot_release(snapshot);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+}
+
+/* Sums, totals, and what shares tables with them. */
+static mw_status model_build_sums(const snapshot_model *model, mw_alloc *alloc)
+{
+    mw_tally live[MODEL_BLOCKS + 1] = {0}, totals[MODEL_BLOCKS + 1] = {0};
+    mw_snapshot *snapshot = NULL, *sums = NULL, *all = NULL;
+    mw_status status = model_build(model, alloc, &snapshot);
+
+    if (status != MW_OK)
+        goto done;
+    model_tallies(snapshot, 2, live, totals);
+    status = mw_snapshot_with_tallies(snapshot, live, totals, mw_snapshot_site_count(snapshot) + 1,
+                                      &sums);
+    if (status == MW_OK)
+        status = mw_snapshot_totals_as_live(sums, &all);
+
+done:
+    mw_snapshot_release(snapshot);
+    mw_snapshot_release(sums);
+    mw_snapshot_release(all);
+    return status;
+}
+
+TEST(snapshot, of_sums_returns_every_byte_whichever_allocation_fails)
+{
+    snapshot_model model = model_random_large(4);
+    mw_status status = MW_NO_MEMORY;
+
+    for (size_t nth = 0; status != MW_OK; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+
+        status = model_build_sums(&model, &failing.base);
+        CHECK(status == MW_OK || status == MW_NO_MEMORY);
         CHECK_EQ(failing.live_blocks, 0);
     }
 }
@@ -340,7 +484,13 @@ int main(void)
         CASE(snapshot, knows_names_of_threads_far_apart_and_none_of_others),
         CASE(snapshot, refuses_sums_that_do_not_fit_and_stays_as_it_was),
         CASE(snapshot, keeps_paths_of_any_depth_and_the_recent_frames_of_them),
+        CASE(snapshot, takes_sums_where_there_are_no_blocks),
+        CASE(snapshot, knows_what_sites_have_allocated),
+        CASE(snapshot, has_no_totals_to_show_unless_they_were_counted),
+        CASE(snapshot, shares_its_sites_with_one_of_other_numbers),
+        CASE(snapshot, refuses_other_numbers_whose_sum_does_not_fit),
         CASE(snapshot, lives_until_the_last_release),
+        CASE(snapshot, of_sums_returns_every_byte_whichever_allocation_fails),
         CASE(snapshot, returns_every_byte_whichever_allocation_fails),
         CASE(snapshot, builder_goes_on_after_a_refusal_as_if_it_had_not_been),
     };
