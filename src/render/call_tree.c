@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Nodes are first made in order of arrival, callers before those whom they call, each found
+ * by hash of its caller and frame.  Then one pass backwards carries sums to the callers, and
+ * the nodes are put in reading order: sorted by caller and size, the place of each follows
+ * from its caller's place and the sizes of its elder siblings.
+ *
+ * From the root on, each path of the snapshot is looked up once, however many sites share
+ * it; inverted, each stack is walked by itself.
+ */
+#define _GNU_SOURCE
+#include "render/call_tree.h"
+
+#include "base/hash.h"
+#include "base/hash_index.h"
+#include "core/snapshot_tables.h"
+#include "render/site_sums.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLDED_CALLERS = 256 };
+
+/* Of a node while the tree is made. */
+typedef struct tree_maker {
+    mw_call_tree tree; /* the result, until handed over                          */
+    const mw_call_options *options;
+    mw_hash_index node_index;    /* of nodes by caller and frame                          */
+    mw_hash_index frame_index;   /* of the tree's frames by what they say                 */
+    const mw_snapshot *snapshot; /* the one whose stacks are being added                */
+    uint32_t *frames_of;         /* owned; by frame of that snapshot: the tree's frame, or 0    */
+    bool is_older;               /* it is the older one                                         */
+} tree_maker;
+
+/* ── frames ──────────────────────────────────────────────────────────────────────── */
+
+static bool same_string(const mw_call_frame *a, mw_string of_a, const mw_call_frame *b,
+                        mw_string of_b)
+{
+    const mw_string_pool *pool_a = &a->snapshot->tables->strings;
+    const mw_string_pool *pool_b = &b->snapshot->tables->strings;
+    uint32_t length = mw_string_pool_length(pool_a, of_a.index);
+
+    if (pool_a == pool_b)
+        return of_a.index == of_b.index;
+    return length == mw_string_pool_length(pool_b, of_b.index) &&
+           memcmp(mw_string_pool_bytes(pool_a, of_a.index),
+                  mw_string_pool_bytes(pool_b, of_b.index), length) == 0;
+}
+
+static bool same_frame(const mw_call_frame *a, const mw_call_frame *b)
+{
+    return a->row.line == b->row.line && same_string(a, a->row.file, b, b->row.file) &&
+           same_string(a, a->row.function, b, b->row.function);
+}
+
+static uint64_t hash_frame(const mw_call_frame *frame)
+{
+    const mw_string_pool *pool = &frame->snapshot->tables->strings;
+    uint64_t hash = mw_hash_combine(mw_string_pool_hash(pool, frame->row.file.index),
+                                    mw_string_pool_hash(pool, frame->row.function.index));
+
+    return mw_hash_combine(hash, (uint64_t)(uint32_t)frame->row.line);
+}
+
+static mw_status intern_frame(tree_maker *maker, const mw_call_frame *frame, uint32_t *ret_frame)
+{
+    mw_call_tree *tree = &maker->tree;
+    uint64_t hash = hash_frame(frame);
+    mw_hash_probe probe = mw_hash_probe_start(hash);
+    uint32_t item;
+    mw_status status;
+
+    while ((item = mw_hash_index_next(&maker->frame_index, &probe)) != 0) {
+        if (same_frame(frame, &tree->frames[item])) {
+            *ret_frame = item;
+            return MW_OK;
+        }
+    }
+    status = mw_hash_index_reserve(&maker->frame_index, 1);
+    if (status == MW_OK)
+        status = mw_alloc_grow(tree->alloc, &tree->frames, tree->frame_count, &tree->frame_capacity,
+                               sizeof *tree->frames, UINT32_MAX);
+    if (status != MW_OK)
+        return status;
+    *ret_frame = tree->frame_count++;
+    tree->frames[*ret_frame] = *frame;
+    mw_hash_index_add(&maker->frame_index, hash, *ret_frame);
+    return MW_OK;
+}
+
+/* The tree's frame for the one that [path] ends in. */
+static mw_status frame_of_path(tree_maker *maker, mw_path path, uint32_t *ret_frame)
+{
+    mw_frame number = mw_snapshot_path_frame(maker->snapshot, path);
+    mw_call_frame frame;
+    mw_status status;
+
+    *ret_frame = maker->frames_of[number.index];
+    if (*ret_frame != 0)
+        return MW_OK;
+    frame = (mw_call_frame){maker->snapshot, mw_snapshot_frame(maker->snapshot, number)};
+    if (maker->options->merges_lines)
+        frame.row.line = 0;
+    status = intern_frame(maker, &frame, ret_frame);
+    if (status == MW_OK)
+        maker->frames_of[number.index] = *ret_frame;
+    return status;
+}
+
+/* ── nodes ───────────────────────────────────────────────────────────────────────── */
+
+static mw_status append_node(mw_call_tree *tree, const mw_call_node *node)
+{
+    mw_status status =
+        mw_alloc_grow(tree->alloc, &tree->nodes, tree->node_count, &tree->node_capacity,
+                      sizeof *tree->nodes, MW_CALL_NODE_MAXIMUM);
+
+    if (status != MW_OK)
+        return status;
+    tree->nodes[tree->node_count++] = *node;
+    return MW_OK;
+}
+
+/* The closest caller, [node] itself included, that is [frame] already; 0 if none is. */
+static uint32_t find_recursion(const mw_call_tree *tree, uint32_t node, uint32_t frame)
+{
+    for (uint32_t i = 0; i < FOLDED_CALLERS && node != 0; i++) {
+        if (tree->nodes[node].frame == frame)
+            return node;
+        node = tree->nodes[node].caller;
+    }
+    return 0;
+}
+
+static mw_status intern_node(tree_maker *maker, uint32_t caller, uint32_t frame, uint32_t *ret_node)
+{
+    mw_call_tree *tree = &maker->tree;
+    uint64_t hash = mw_hash_combine(caller, frame);
+    mw_hash_probe probe = mw_hash_probe_start(hash);
+    uint32_t item;
+    mw_status status;
+
+    while ((item = mw_hash_index_next(&maker->node_index, &probe)) != 0) {
+        if (tree->nodes[item].caller == caller && tree->nodes[item].frame == frame) {
+            *ret_node = item;
+            return MW_OK;
+        }
+    }
+    status = mw_hash_index_reserve(&maker->node_index, 1);
+    if (status == MW_OK)
+        status = append_node(tree, &(mw_call_node){.caller = caller,
+                                                   .frame = frame,
+                                                   .depth = tree->nodes[caller].depth + 1});
+    if (status != MW_OK)
+        return status;
+    *ret_node = tree->node_count - 1;
+    mw_hash_index_add(&maker->node_index, hash, *ret_node);
+    return MW_OK;
+}
+
+/* The node in which a stack goes on from [node] with the frame of [path]. */
+static mw_status step(tree_maker *maker, uint32_t node, mw_path path, uint32_t *ret_node)
+{
+    uint32_t maximum = maker->options->depth_maximum;
+    uint32_t frame;
+    mw_status status = frame_of_path(maker, path, &frame);
+
+    if (status != MW_OK)
+        return status;
+    *ret_node = maker->options->folds_recursion ? find_recursion(&maker->tree, node, frame) : 0;
+    if (*ret_node != 0)
+        return MW_OK;
+    if (maximum != 0 && maker->tree.nodes[node].depth >= maximum) {
+        *ret_node = node;
+        return MW_OK;
+    }
+    return intern_node(maker, node, frame, ret_node);
+}
+
+/* ── stacks ──────────────────────────────────────────────────────────────────────── */
+
+/* Makes `before` as long as there are nodes; what is new there was nothing before. */
+static mw_status grow_before(mw_call_tree *tree)
+{
+    while (tree->before_capacity < tree->node_count) {
+        mw_status status =
+            mw_alloc_grow(tree->alloc, &tree->before, tree->before_capacity, &tree->before_capacity,
+                          sizeof *tree->before, 2 * MW_CALL_NODE_MAXIMUM);
+        if (status != MW_OK)
+            return status;
+    }
+    return MW_OK;
+}
+
+static mw_status add_sum(tree_maker *maker, uint32_t node, const mw_site_sum *sum)
+{
+    mw_call_tree *tree = &maker->tree;
+    mw_call_sums *sums = &tree->nodes[node].now;
+
+    if (maker->is_older) {
+        mw_status status = grow_before(tree);
+        if (status != MW_OK)
+            return status;
+        sums = &tree->before[node];
+    }
+    sums->self_bytes += sum->bytes;
+    sums->self_blocks += sum->blocks;
+    return MW_OK;
+}
+
+/* Marks in [nodes], by path, whose node is needed: the paths of sites and their callers. */
+static void mark_needed(const mw_snapshot_tables *tables, const mw_site_sums *sums, uint32_t *nodes)
+{
+    for (uint32_t i = 1; i < sums->count; i++)
+        if (mw_site_sums_has(sums, i))
+            nodes[tables->sites[i].path.index] = 1;
+    for (uint32_t path = tables->path_count - 1; path != 0; path--)
+        if (nodes[path] != 0)
+            nodes[tables->paths[path].caller.index] = 1;
+}
+
+/* From the root on: the node of each path is the step from that of its caller. */
+static mw_status add_paths(tree_maker *maker, const mw_site_sums *sums, uint32_t *nodes)
+{
+    const mw_snapshot_tables *tables = maker->snapshot->tables;
+    mw_status status = MW_OK;
+
+    mark_needed(tables, sums, nodes);
+    nodes[0] = 0;
+    for (uint32_t path = 1; path < tables->path_count && status == MW_OK; path++)
+        if (nodes[path] != 0)
+            status =
+                step(maker, nodes[tables->paths[path].caller.index], (mw_path){path}, &nodes[path]);
+    for (uint32_t i = 1; i < sums->count && status == MW_OK; i++)
+        if (mw_site_sums_has(sums, i))
+            status = add_sum(maker, nodes[tables->sites[i].path.index], &sums->sites[i]);
+    return status;
+}
+
+static mw_status add_from_root(tree_maker *maker, const mw_site_sums *sums)
+{
+    uint32_t path_count = maker->snapshot->tables->path_count;
+    uint32_t *nodes = mw_alloc_array(maker->tree.alloc, path_count, sizeof *nodes);
+    mw_status status = MW_NO_MEMORY;
+
+    if (nodes != NULL)
+        status = add_paths(maker, sums, nodes);
+    mw_alloc_release(maker->tree.alloc, nodes, path_count * sizeof *nodes);
+    return status;
+}
+
+static mw_status add_inverted(tree_maker *maker, const mw_site_sums *sums)
+{
+    uint32_t maximum = maker->options->depth_maximum;
+    mw_status status = MW_OK;
+
+    for (uint32_t i = 1; i < sums->count && status == MW_OK; i++) {
+        mw_path path = mw_snapshot_site(maker->snapshot, (mw_site){i}).path;
+        uint32_t node = 0;
+
+        if (!mw_site_sums_has(sums, i))
+            continue;
+        for (; path.index != 0 && status == MW_OK;
+             path = mw_snapshot_path_caller(maker->snapshot, path)) {
+            /* Folded, deeper frames may still hang further up. */
+            if (maximum != 0 && maker->tree.nodes[node].depth >= maximum &&
+                !maker->options->folds_recursion)
+                break;
+            status = step(maker, node, path, &node);
+        }
+        if (status == MW_OK)
+            status = add_sum(maker, node, &sums->sites[i]);
+    }
+    return status;
+}
+
+static mw_status add_snapshot(tree_maker *maker, const mw_snapshot *snapshot)
+{
+    uint32_t frame_count = snapshot->tables->frame_count;
+    mw_alloc *alloc = maker->tree.alloc;
+    mw_site_sums sums;
+    mw_status status = mw_site_sums_init(&sums, snapshot, alloc);
+
+    if (status != MW_OK)
+        return status;
+    maker->snapshot = snapshot;
+    maker->frames_of = mw_alloc_array(alloc, frame_count, sizeof *maker->frames_of);
+    if (maker->frames_of == NULL)
+        status = MW_NO_MEMORY;
+    else if (maker->options->is_inverted)
+        status = add_inverted(maker, &sums);
+    else
+        status = add_from_root(maker, &sums);
+    mw_alloc_release(alloc, maker->frames_of, frame_count * sizeof *maker->frames_of);
+    maker->frames_of = NULL;
+    mw_site_sums_done(&sums);
+    return status;
+}
+
+/* ── sums and order ──────────────────────────────────────────────────────────────── */
+
+static void add_below(mw_call_sums *caller, mw_call_sums *node)
+{
+    node->bytes += node->self_bytes;
+    node->blocks += node->self_blocks;
+    if (caller != node) {
+        caller->bytes += node->bytes;
+        caller->blocks += node->blocks;
+    }
+}
+
+/* Folding leaves nodes behind through which nothing goes. */
+static bool is_empty(const mw_call_tree *tree, uint32_t node)
+{
+    return tree->nodes[node].now.bytes == 0 && tree->nodes[node].now.blocks == 0 &&
+           (tree->before == NULL ||
+            (tree->before[node].bytes == 0 && tree->before[node].blocks == 0));
+}
+
+/* Sums go to the callers, and into `end`, for now, how many nodes there are from one on;
+ * 0 where it is empty. */
+static void sum_up(mw_call_tree *tree)
+{
+    for (uint32_t i = tree->node_count; i-- != 0;) {
+        mw_call_node *node = &tree->nodes[i];
+
+        add_below(&tree->nodes[node->caller].now, &node->now);
+        if (tree->before != NULL)
+            add_below(&tree->before[node->caller], &tree->before[i]);
+        node->end += i == 0 || !is_empty(tree, i);
+        if (i != 0)
+            tree->nodes[node->caller].end += node->end;
+    }
+}
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int compare_strings(const mw_call_frame *a, mw_string of_a, const mw_call_frame *b,
+                           mw_string of_b)
+{
+    size_t length_a, length_b;
+    const char *bytes_a = mw_snapshot_string(a->snapshot, of_a, &length_a);
+    const char *bytes_b = mw_snapshot_string(b->snapshot, of_b, &length_b);
+    int order = memcmp(bytes_a, bytes_b, length_a < length_b ? length_a : length_b);
+
+    return order != 0 ? order : compare_numbers(length_a, length_b);
+}
+
+static int compare_frames(const mw_call_frame *a, const mw_call_frame *b)
+{
+    int order = compare_strings(a, a->row.file, b, b->row.file);
+
+    if (order == 0)
+        order = (a->row.line > b->row.line) - (a->row.line < b->row.line);
+    return order != 0 ? order : compare_strings(a, a->row.function, b, b->row.function);
+}
+
+/* Siblings side by side, the largest first; what is no more, by what it was. */
+static int by_caller_and_size(const void *left, const void *right, void *context)
+{
+    const mw_call_tree *tree = context;
+    uint32_t number_a = *(const uint32_t *)left, number_b = *(const uint32_t *)right;
+    const mw_call_node *a = &tree->nodes[number_a], *b = &tree->nodes[number_b];
+    int order = compare_numbers(a->caller, b->caller);
+
+    if (order == 0)
+        order = compare_numbers(b->now.bytes, a->now.bytes);
+    if (order == 0 && tree->before != NULL)
+        order = compare_numbers(tree->before[number_b].bytes, tree->before[number_a].bytes);
+    return order != 0 ? order : compare_frames(&tree->frames[a->frame], &tree->frames[b->frame]);
+}
+
+/* The place of each node, given the nodes that stay, but for the root, in that order. */
+static void find_places(const mw_call_tree *tree, const uint32_t *sorted, uint32_t *places)
+{
+    uint32_t caller = 0, next = 1;
+
+    places[0] = 0;
+    for (uint32_t i = 0; i + 1 < tree->nodes[0].end; i++) {
+        const mw_call_node *node = &tree->nodes[sorted[i]];
+
+        if (node->caller != caller) {
+            caller = node->caller;
+            next = places[caller] + 1;
+        }
+        places[sorted[i]] = next;
+        next += node->end;
+    }
+}
+
+static void put_in_places(mw_call_tree *tree, const uint32_t *places, mw_call_node *nodes,
+                          mw_call_sums *before)
+{
+    for (uint32_t i = 0; i < tree->node_count; i++) {
+        mw_call_node *node = &nodes[places[i]];
+
+        if (tree->nodes[i].end == 0)
+            continue;
+        *node = tree->nodes[i];
+        node->caller = places[node->caller];
+        node->end += places[i];
+        if (before != NULL)
+            before[places[i]] = tree->before[i];
+        if (tree->deepest < node->depth)
+            tree->deepest = node->depth;
+    }
+}
+
+static void replace(mw_call_tree *tree, mw_call_node *nodes_take, mw_call_sums *before_take)
+{
+    uint32_t count = tree->nodes[0].end;
+
+    mw_alloc_release(tree->alloc, tree->nodes, tree->node_capacity * sizeof *tree->nodes);
+    mw_alloc_release(tree->alloc, tree->before, tree->before_capacity * sizeof *tree->before);
+    tree->nodes = nodes_take;
+    tree->before = before_take;
+    tree->node_count = tree->node_capacity = count;
+    tree->before_capacity = before_take == NULL ? 0 : count;
+}
+
+static void sort_into(mw_call_tree *tree, uint32_t *sorted, uint32_t *places, mw_call_node *nodes,
+                      mw_call_sums *before)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 1; i < tree->node_count; i++)
+        if (tree->nodes[i].end != 0)
+            sorted[count++] = i;
+    assert(count + 1 == tree->nodes[0].end);
+    qsort_r(sorted, count, sizeof *sorted, by_caller_and_size, tree);
+    find_places(tree, sorted, places);
+    put_in_places(tree, places, nodes, before);
+}
+
+static mw_status sort_nodes(mw_call_tree *tree)
+{
+    uint32_t all = tree->node_count, count = tree->nodes[0].end;
+    uint32_t *sorted = mw_alloc_array(tree->alloc, count, sizeof *sorted);
+    uint32_t *places = mw_alloc_array(tree->alloc, all, sizeof *places);
+    mw_call_node *nodes = mw_alloc_array(tree->alloc, count, sizeof *nodes);
+    mw_call_sums *before =
+        tree->before == NULL ? NULL : mw_alloc_array(tree->alloc, count, sizeof *before);
+    bool has_memory = sorted != NULL && places != NULL && nodes != NULL &&
+                      (tree->before == NULL || before != NULL);
+
+    if (has_memory) {
+        sort_into(tree, sorted, places, nodes, before);
+        replace(tree, nodes, before);
+        nodes = NULL;
+        before = NULL;
+    }
+    mw_alloc_release(tree->alloc, sorted, count * sizeof *sorted);
+    mw_alloc_release(tree->alloc, places, all * sizeof *places);
+    mw_alloc_release(tree->alloc, nodes, count * sizeof *nodes);
+    mw_alloc_release(tree->alloc, before, count * sizeof *before);
+    return has_memory ? MW_OK : MW_NO_MEMORY;
+}
+
+/* ── life ────────────────────────────────────────────────────────────────────────── */
+
+static mw_status start_tree(mw_call_tree *tree, const mw_snapshot *snapshot)
+{
+    mw_status status = mw_alloc_grow(tree->alloc, &tree->frames, 0, &tree->frame_capacity,
+                                     sizeof *tree->frames, UINT32_MAX);
+
+    if (status != MW_OK)
+        return status;
+    tree->frames[0] = (mw_call_frame){.snapshot = snapshot};
+    tree->frame_count = 1;
+    return append_node(tree, &(mw_call_node){0});
+}
+
+static mw_status make_tree(tree_maker *maker, const mw_snapshot *snapshot, const mw_snapshot *older)
+{
+    mw_call_tree *tree = &maker->tree;
+    mw_status status = start_tree(tree, snapshot);
+
+    if (status == MW_OK)
+        status = add_snapshot(maker, snapshot);
+    if (status == MW_OK && older != NULL) {
+        maker->is_older = true;
+        status = add_snapshot(maker, older);
+        if (status == MW_OK)
+            status = grow_before(tree);
+    }
+    if (status != MW_OK)
+        return status;
+    sum_up(tree);
+    return sort_nodes(tree);
+}
+
+mw_status mw_call_tree_init(mw_call_tree *ret_tree, const mw_snapshot *snapshot,
+                            const mw_snapshot *older, const mw_call_options *options,
+                            mw_alloc *alloc)
+{
+    tree_maker maker = {.tree = {.alloc = alloc}, .options = options};
+    mw_status status;
+
+    mw_hash_index_init(&maker.node_index, alloc);
+    mw_hash_index_init(&maker.frame_index, alloc);
+    status = make_tree(&maker, snapshot, older);
+    mw_hash_index_done(&maker.node_index);
+    mw_hash_index_done(&maker.frame_index);
+    if (status != MW_OK)
+        mw_call_tree_done(&maker.tree);
+    *ret_tree = maker.tree;
+    return status;
+}
+
+void mw_call_tree_done(mw_call_tree *tree)
+{
+    if (tree->alloc != NULL) {
+        mw_alloc_release(tree->alloc, tree->nodes, tree->node_capacity * sizeof *tree->nodes);
+        mw_alloc_release(tree->alloc, tree->before, tree->before_capacity * sizeof *tree->before);
+        mw_alloc_release(tree->alloc, tree->frames, tree->frame_capacity * sizeof *tree->frames);
+    }
+    *tree = (mw_call_tree){0};
+}
+
+/* ── reading ─────────────────────────────────────────────────────────────────────── */
+
+const char *mw_call_tree_file(const mw_call_tree *tree, uint32_t node, size_t *ret_length)
+{
+    const mw_call_frame *frame = &tree->frames[tree->nodes[node].frame];
+
+    return mw_snapshot_string(frame->snapshot, frame->row.file, ret_length);
+}
+
+const char *mw_call_tree_function(const mw_call_tree *tree, uint32_t node, size_t *ret_length)
+{
+    const mw_call_frame *frame = &tree->frames[tree->nodes[node].frame];
+
+    return mw_snapshot_string(frame->snapshot, frame->row.function, ret_length);
+}
+
+/* ── checking ────────────────────────────────────────────────────────────────────── */
+
+static const mw_call_sums *sums_of(const mw_call_tree *tree, uint32_t node, bool is_older)
+{
+    return is_older ? &tree->before[node] : &tree->nodes[node].now;
+}
+
+/* Whether the node's sums are its own and those of the nodes right below it. */
+static bool node_adds_up(const mw_call_tree *tree, uint32_t node, bool is_older)
+{
+    const mw_call_sums *sums = sums_of(tree, node, is_older);
+    uint64_t bytes = sums->self_bytes, blocks = sums->self_blocks;
+
+    for (uint32_t below = node + 1; below < tree->nodes[node].end; below = tree->nodes[below].end) {
+        bytes += sums_of(tree, below, is_older)->bytes;
+        blocks += sums_of(tree, below, is_older)->blocks;
+    }
+    return bytes == sums->bytes && blocks == sums->blocks;
+}
+
+static bool node_is_in_place(const mw_call_tree *tree, uint32_t number)
+{
+    const mw_call_node *node = &tree->nodes[number];
+    uint64_t larger = UINT64_MAX;
+
+    if (node->end <= number || node->end > tree->node_count || node->frame >= tree->frame_count)
+        return false;
+    for (uint32_t below = number + 1; below < node->end; below = tree->nodes[below].end) {
+        const mw_call_node *callee = &tree->nodes[below];
+
+        if (callee->caller != number || callee->end > node->end || callee->end <= below ||
+            callee->depth != node->depth + 1 || callee->now.bytes > larger)
+            return false;
+        larger = callee->now.bytes;
+    }
+    return true;
+}
+
+bool mw_call_tree_is_consistent(const mw_call_tree *tree)
+{
+    if (tree->node_count == 0 || tree->nodes[0].frame != 0 || tree->nodes[0].depth != 0 ||
+        tree->nodes[0].end != tree->node_count)
+        return false;
+    for (uint32_t i = 0; i < tree->node_count; i++)
+        if (!node_is_in_place(tree, i) || !node_adds_up(tree, i, false) ||
+            (tree->before != NULL && !node_adds_up(tree, i, true)))
+            return false;
+    return true;
+}
