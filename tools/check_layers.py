@@ -39,7 +39,7 @@ LAW = {
 }
 
 # The unit tests, which are built without Python's headers.
-UNIT_TESTS = BOTH_WORLDS | {"tracer", "native"}
+UNIT_TESTS = BOTH_WORLDS | {"tracer", "native", "cli"}
 
 # The one room that sees CPython's headers.
 PYTHON_ROOM = "pyext"

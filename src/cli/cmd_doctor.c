@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "cli/command.h"
 #include "cli/interpreter.h"
+#include "cli/terminal.h"
 #include "render/render.h"
 
 #include <signal.h>
@@ -14,11 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { WIDTH_MINIMUM = 60, WIDTH_UNKNOWN = 80, WIDTH_MAXIMUM = 120 };
 
 extern const mw_command mw_command_doctor;
 
@@ -60,36 +58,16 @@ static int parse(doctor_options *options, char **argv)
 
 /* ── the answer ──────────────────────────────────────────────────────────────────── */
 
-static bool wants_colour(void)
-{
-    const char *no_colour = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-
-    return (no_colour == NULL || *no_colour == '\0') && isatty(STDOUT_FILENO) &&
-           (terminal == NULL || strcmp(terminal, "dumb") != 0);
-}
-
-static int terminal_width(void)
-{
-    struct winsize size;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return WIDTH_UNKNOWN;
-    if (size.ws_col < WIDTH_MINIMUM)
-        return WIDTH_MINIMUM;
-    return size.ws_col < WIDTH_MAXIMUM ? size.ws_col : WIDTH_MAXIMUM;
-}
-
 static mw_status ask(const mw_interpreter *interpreter, bool wants_json,
                      mw_interpreter_answer *ret_answer, mw_error *reterr)
 {
     char width[32];
     char *arguments[] = {(char *)interpreter->path, "-c", (char *)doctor_code, width, NULL, NULL};
 
-    snprintf(width, sizeof width, "--width=%d", terminal_width());
+    snprintf(width, sizeof width, "--width=%u", mw_terminal_width(STDOUT_FILENO));
     if (wants_json)
         arguments[4] = "--json";
-    else if (wants_colour())
+    else if (mw_terminal_has_colour(STDOUT_FILENO))
         arguments[4] = "--colour";
     /* So memwhy.pth is noticed as it is by `memwhy run`, and begins nothing. */
     setenv("MEMWHY_RUN", "probe", 1);

@@ -156,3 +156,10 @@ mw_status mw_output_file_check(const char *path, char *ret_absolute, mw_error *r
         return MW_OK;
     return check_directory_of(ret_absolute, reterr);
 }
+
+bool mw_output_file_is_renamed(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) != 0 || is_renamed_to(path, info.st_mode);
+}
