@@ -5,8 +5,8 @@
  * options and operands may be mixed, and "--" ends the options.
  *
  *     static const mw_option table[] = {
- *         {"--top", MW_OPTION_COUNT, offsetof(my_options, top), .maximum = 1000},
- *         {"--json", MW_OPTION_TEXT, offsetof(my_options, json)},
+ *         {"--top", MW_OPTION_COUNT, .offset = offsetof(my_options, top), .maximum = 1000},
+ *         {"--json", MW_OPTION_TEXT, .offset = offsetof(my_options, json)},
  *     };
  */
 #pragma once

@@ -25,14 +25,14 @@ typedef struct fields {
 static const char *const keys[] = {"line", "file", "function", NULL};
 
 static const mw_option options[] = {
-    {"--quiet", MW_OPTION_FLAG, offsetof(fields, quiet)},
-    {"--json", MW_OPTION_TEXT, offsetof(fields, json)},
-    {"--between", MW_OPTION_PAIR, offsetof(fields, between)},
-    {"--only", MW_OPTION_LIST, offsetof(fields, only)},
-    {"--top", MW_OPTION_COUNT, offsetof(fields, top), .maximum = 100},
-    {"--by", MW_OPTION_CHOICE, offsetof(fields, by), .choices = keys},
-    {"--age", MW_OPTION_DURATION, offsetof(fields, age)},
-    {"--share", MW_OPTION_PERCENT, offsetof(fields, share)},
+    {"--quiet", MW_OPTION_FLAG, .offset = offsetof(fields, quiet)},
+    {"--json", MW_OPTION_TEXT, .offset = offsetof(fields, json)},
+    {"--between", MW_OPTION_PAIR, .offset = offsetof(fields, between)},
+    {"--only", MW_OPTION_LIST, .offset = offsetof(fields, only)},
+    {"--top", MW_OPTION_COUNT, .offset = offsetof(fields, top), .maximum = 100},
+    {"--by", MW_OPTION_CHOICE, .offset = offsetof(fields, by), .choices = keys},
+    {"--age", MW_OPTION_DURATION, .offset = offsetof(fields, age)},
+    {"--share", MW_OPTION_PERCENT, .offset = offsetof(fields, share)},
 };
 
 static bool has_other(const char *name)
@@ -158,8 +158,7 @@ TEST(options, complain_in_one_sentence)
     check_complaint("--between", "memwhy: --between wants two values; see \"memwhy help show\".\n");
     check_complaint("--between 1s",
                     "memwhy: --between wants two values; see \"memwhy help show\".\n");
-    check_complaint("--quiet=yes",
-                    "memwhy: --quiet takes no value; see \"memwhy help show\".\n");
+    check_complaint("--quiet=yes", "memwhy: --quiet takes no value; see \"memwhy help show\".\n");
     check_complaint("--top 0", "memwhy: --top takes a whole number from 1 to 100, not \"0\".\n");
     check_complaint("--top 3x", "memwhy: --top takes a whole number from 1 to 100, not \"3x\".\n");
     check_complaint("--by size", "memwhy: --by takes line, file or function, not \"size\".\n");
