@@ -198,18 +198,21 @@ mw_status mw_blames_init(mw_blames *ret_blames, const mw_snapshot *snapshot,
                          const mw_places *places, mw_alloc *alloc)
 {
     owner_memo memo = {.alloc = alloc, .snapshot = snapshot, .places = places};
-    mw_blames blames = {
-        .alloc = alloc, .snapshot = snapshot, .site_count = mw_snapshot_site_count(snapshot)};
+    mw_blames blames = {.alloc = alloc,
+                        .snapshot = snapshot,
+                        .site_count = mw_snapshot_site_count(snapshot),
+                        .ordered_by = MW_GROUP_COUNT};
     mw_status status = MW_NO_MEMORY;
 
     blames.sites = mw_alloc_array(alloc, blames.site_count, sizeof *blames.sites);
     blames.lines = mw_alloc_array(alloc, blames.site_count, sizeof *blames.lines);
-    blames.scratch = mw_alloc_array(alloc, blames.site_count, sizeof *blames.scratch);
-    if (blames.sites == NULL || blames.lines == NULL || blames.scratch == NULL)
+    blames.ordered = mw_alloc_array(alloc, blames.site_count, sizeof *blames.ordered);
+    if (blames.sites == NULL || blames.lines == NULL || blames.ordered == NULL)
         goto done;
     status = blame_sites(&blames, &memo);
     if (status != MW_OK)
         goto done;
+    memcpy(blames.ordered, blames.sites, blames.site_count * sizeof *blames.ordered);
     merge_lines(&blames);
 
 done:
@@ -228,22 +231,82 @@ void mw_blames_done(mw_blames *blames)
         return;
     mw_alloc_release(blames->alloc, blames->sites, bytes);
     mw_alloc_release(blames->alloc, blames->lines, bytes);
-    mw_alloc_release(blames->alloc, blames->scratch, bytes);
+    mw_alloc_release(blames->alloc, blames->ordered, bytes);
     *blames = (mw_blames){0};
 }
 
 /* ── a row's caller ──────────────────────────────────────────────────────────────── */
 
-static bool row_holds(const mw_snapshot *snapshot, mw_group_key key, const mw_row *row,
-                      mw_frame innermost)
+/* How what allocated a site compares with a row of [key]. */
+static int compare_with_row(const mw_snapshot *snapshot, mw_group_key key, mw_frame innermost,
+                            mw_string file, int32_t line, mw_string function)
 {
     mw_frame_row frame = mw_snapshot_frame(snapshot, innermost);
+    int order = compare_numbers(frame.file.index, file.index);
 
-    if (frame.file.index != row->file.index)
-        return false;
+    if (order != 0 || key == MW_GROUP_FILE)
+        return order;
     if (key == MW_GROUP_LINE)
-        return frame.line == row->line;
-    return key != MW_GROUP_FUNCTION || frame.function.index == row->label.index;
+        return (frame.line > line) - (frame.line < line);
+    return compare_numbers(frame.function.index, function.index);
+}
+
+typedef struct row_order {
+    const mw_snapshot *snapshot;
+    mw_group_key key;
+} row_order;
+
+static int by_row_and_line(const void *a, const void *b, void *order)
+{
+    const row_order *by = order;
+    const mw_blame *left = a;
+    const mw_blame *right = b;
+    mw_frame_row frame = mw_snapshot_frame(by->snapshot, right->innermost);
+    int found = compare_with_row(by->snapshot, by->key, left->innermost, frame.file, frame.line,
+                                 frame.function);
+
+    if (found == 0)
+        found = compare_blamed(by->snapshot, left, right);
+    return found != 0 ? found : compare_numbers(left->innermost.index, right->innermost.index);
+}
+
+/* The part of `ordered` that is a row's; its end is where the next row's begins. */
+typedef struct row_range {
+    uint32_t first;
+    uint32_t end;
+} row_range;
+
+static bool is_in_row(const mw_blames *blames, mw_group_key key, const mw_row *row, uint32_t at)
+{
+    return compare_with_row(blames->snapshot, key, blames->ordered[at].innermost, row->file,
+                            row->line, row->label) == 0;
+}
+
+static row_range find_row(mw_blames *blames, mw_group_key key, const mw_row *row)
+{
+    row_order order = {blames->snapshot, key};
+    uint32_t low = 0, high = blames->site_count;
+    row_range range;
+
+    if (key != MW_GROUP_LINE && key != MW_GROUP_FILE && key != MW_GROUP_FUNCTION)
+        return (row_range){0, 0};
+    if (blames->ordered_by != key) {
+        qsort_r(blames->ordered, blames->site_count, sizeof *blames->ordered, by_row_and_line,
+                &order);
+        blames->ordered_by = key;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (compare_with_row(blames->snapshot, key, blames->ordered[middle].innermost, row->file,
+                             row->line, row->label) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    range = (row_range){low, low};
+    while (range.end < blames->site_count && is_in_row(blames, key, row, range.end))
+        range.end++;
+    return range;
 }
 
 static bool is_program_from_outside(const mw_blames *blames, const mw_blame *blame)
@@ -253,31 +316,21 @@ static bool is_program_from_outside(const mw_blames *blames, const mw_blame *bla
            compare_lines(blames->snapshot, blame->frame, blame->innermost) != 0;
 }
 
-/* Copies to the scratch what a row's sites blame outside of it; returns how many. */
-static uint32_t collect_callers(mw_blames *blames, mw_group_key key, const mw_row *row)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < blames->site_count; i++)
-        if (row_holds(blames->snapshot, key, row, blames->sites[i].innermost) &&
-            is_program_from_outside(blames, &blames->sites[i]))
-            blames->scratch[count++] = blames->sites[i];
-    qsort_r(blames->scratch, count, sizeof *blames->scratch, by_line_and_innermost,
-            (void *)blames->snapshot);
-    return count;
-}
-
 mw_frame mw_blames_caller(mw_blames *blames, mw_group_key key, const mw_row *row)
 {
-    uint32_t count = key == MW_GROUP_TRACEBACK ? 0 : collect_callers(blames, key, row);
+    row_range range = find_row(blames, key, row);
+    const mw_blame *previous = NULL;
     mw_frame best = {0};
     uint64_t best_bytes = 0;
     uint64_t bytes = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        const mw_blame *site = &blames->scratch[i];
-        if (i != 0 && compare_blamed(blames->snapshot, site - 1, site) != 0)
+    for (uint32_t i = range.first; i < range.end; i++) {
+        const mw_blame *site = &blames->ordered[i];
+        if (!is_program_from_outside(blames, site))
+            continue;
+        if (previous != NULL && compare_blamed(blames->snapshot, previous, site) != 0)
             bytes = 0;
+        previous = site;
         bytes += site->bytes;
         if (bytes > best_bytes) {
             best_bytes = bytes;
@@ -285,4 +338,15 @@ mw_frame mw_blames_caller(mw_blames *blames, mw_group_key key, const mw_row *row
         }
     }
     return best;
+}
+
+mw_frame mw_blames_innermost(mw_blames *blames, mw_group_key key, const mw_row *row)
+{
+    row_range range = find_row(blames, key, row);
+    mw_frame first = {0};
+
+    for (uint32_t i = range.first; i < range.end; i++)
+        if (first.index == 0 || blames->ordered[i].innermost.index < first.index)
+            first = blames->ordered[i].innermost;
+    return first;
 }

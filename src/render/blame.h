@@ -31,12 +31,13 @@ typedef struct mw_blames {
     const mw_snapshot *snapshot; /* borrowed                                                  */
     mw_blame *sites;             /* owned; one per site, from index 0                         */
     mw_blame *lines;             /* owned; one per line to look at and kind, largest first    */
-    mw_blame *scratch;           /* owned; room for as many, used while a caller is looked for */
+    mw_blame *ordered;           /* owned; the sites again, in the order of `ordered_by`      */
     uint32_t site_count;
     uint32_t line_count;
     uint64_t live_bytes; /* of all sites                                              */
     uint64_t live_blocks;
-    uint64_t import_bytes; /* blamed on imports                                         */
+    uint64_t import_bytes;   /* blamed on imports                                         */
+    mw_group_key ordered_by; /* by what rows were asked for last; MW_GROUP_COUNT: none yet  */
 } mw_blames;
 
 /* Blames every site of the snapshot, which outlives [ret_blames]. */
@@ -47,3 +48,6 @@ void mw_blames_done(mw_blames *blames); /* accepts a zeroed struct */
 /* The program's line under which most bytes of a row of a line, file or function group
  * were allocated, or frame 0 when there is none or the row is that line itself. */
 mw_frame mw_blames_caller(mw_blames *blames, mw_group_key key, const mw_row *row);
+
+/* One of the lines that allocated what a row of a line, file or function group has. */
+mw_frame mw_blames_innermost(mw_blames *blames, mw_group_key key, const mw_row *row);

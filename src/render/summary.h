@@ -49,14 +49,6 @@ void mw_verdict_done(mw_verdict *verdict); /* accepts a zeroed struct */
 /* Writes the verdict as sentences on one line, without a final newline. */
 void mw_verdict_write(const mw_verdict *verdict, const mw_summary *summary, mw_sink *sink);
 
-/* The frame that a row of a line, file or function group stands for: a line's group knows
- * no function, but any frame of that line does. */
-mw_frame_row mw_verdict_frame_of(const mw_verdict *verdict, const mw_summary *summary,
-                                 const mw_row *row);
-
-/* "12.3%"; 0% of nothing. */
-mw_size_text mw_share_format(uint64_t part, uint64_t whole);
-
 /* Writes the whole summary.  Fails when memory runs out, or as the sink fails. */
 mw_status mw_summary_write_text(const mw_summary *summary, mw_alloc *alloc, mw_sink *sink,
                                 mw_error *reterr) MW_MUST_CHECK;

@@ -3,6 +3,7 @@
  * The summary for programs; the format is described in docs/run.md.  Numbers are bytes
  * and counts, paths are whole, and every object has all of its members always.
  */
+#include "render/rows_text.h"
 #include "render/summary.h"
 
 #include "render/utf8_step.h"
@@ -188,7 +189,7 @@ static mw_status write_row(const json_writer *writer, const mw_row *row, mw_allo
             return status;
     } else {
         mw_sink_text(writer->sink, "\"at\": ");
-        write_frame(writer, mw_verdict_frame_of(writer->verdict, writer->summary, row));
+        write_frame(writer, mw_row_frame(&writer->verdict->blames, writer->summary->by, row));
         mw_sink_text(writer->sink, ",\n     ");
         write_frame_or_null(writer, "called_from",
                             mw_blames_caller(&writer->verdict->blames, writer->summary->by, row));

@@ -5,6 +5,7 @@
  * is that no line stands out.  Lines of a library that nobody of the program called
  * must hold more to be named: there is less that one can do about them.
  */
+#include "render/screen.h"
 #include "render/summary.h"
 
 #include <stdio.h>
@@ -79,34 +80,7 @@ void mw_verdict_done(mw_verdict *verdict)
     *verdict = (mw_verdict){0};
 }
 
-mw_frame_row mw_verdict_frame_of(const mw_verdict *verdict, const mw_summary *summary,
-                                 const mw_row *row)
-{
-    const mw_blames *blames = &verdict->blames;
-    mw_frame_row frame = {.file = row->file, .line = row->line};
-
-    if (summary->by == MW_GROUP_FUNCTION)
-        frame.function = row->label;
-    if (summary->by != MW_GROUP_LINE)
-        return frame;
-    for (uint32_t i = 0; i < blames->site_count; i++) {
-        mw_frame_row inner = mw_snapshot_frame(summary->snapshot, blames->sites[i].innermost);
-        if (inner.file.index == row->file.index && inner.line == row->line)
-            return inner;
-    }
-    return frame;
-}
-
 /* ── saying ──────────────────────────────────────────────────────────────────────── */
-
-mw_size_text mw_share_format(uint64_t part, uint64_t whole)
-{
-    mw_size_text share;
-
-    snprintf(share.text, sizeof share.text, "%.1f%%",
-             whole == 0 ? 0.0 : (double)part * 100 / (double)whole);
-    return share;
-}
 
 static void say_line(const mw_summary *summary, mw_frame frame, mw_sink *sink)
 {

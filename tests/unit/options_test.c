@@ -73,7 +73,7 @@ typedef struct outcome {
 static outcome parse(const char *line)
 {
     static char words[500];
-    char *argv[20] = {"show"};
+    char *argv[40] = {"show"};
     outcome result = {.status = -1};
     FILE *real = stderr;
     int count = 1;
