@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include "testing.h"
 
-#include "cli/options.h"
+#include "cli/option_table.h"
 
 #include <stdio.h>
 
@@ -83,7 +83,7 @@ static outcome parse(const char *line)
         argv[count++] = word;
     stderr = fmemopen(result.complaint, sizeof result.complaint - 1, "w");
     result.status =
-        mw_options_parse(&table, argv, &result.found, result.operands, &result.wants_help);
+        mw_option_table_parse(&table, argv, &result.found, result.operands, &result.wants_help);
     fclose(stderr);
     stderr = real;
     return result;
@@ -97,7 +97,7 @@ static void check_complaint(const char *line, const char *sentence)
     CHECK_EQ(result.status, MW_EXIT_USAGE);
 }
 
-TEST(options, go_where_the_table_says)
+TEST(option_table, go_where_the_table_says)
 {
     outcome result = parse("--quiet old --json a.json --between 10s 5m --only=a/* --only b "
                            "--top 7 --by function --age 1h30m --share 2.5% new --pprof p.gz");
@@ -120,7 +120,7 @@ TEST(options, go_where_the_table_says)
     CHECK_STR_EQ(result.operands[1], "new");
 }
 
-TEST(options, end_at_two_dashes_and_a_dash_is_an_operand)
+TEST(option_table, end_at_two_dashes_and_a_dash_is_an_operand)
 {
     outcome result = parse("- -- --quiet");
 
@@ -130,7 +130,7 @@ TEST(options, end_at_two_dashes_and_a_dash_is_an_operand)
     CHECK_STR_EQ(result.operands[1], "--quiet");
 }
 
-TEST(options, a_value_may_begin_with_a_dash_and_have_an_equals_sign)
+TEST(option_table, a_value_may_begin_with_a_dash_and_have_an_equals_sign)
 {
     outcome result = parse("--between -10m end --json=a=b");
 
@@ -140,14 +140,14 @@ TEST(options, a_value_may_begin_with_a_dash_and_have_an_equals_sign)
     CHECK(result.operands[0] == NULL);
 }
 
-TEST(options, help_ends_the_reading)
+TEST(option_table, help_ends_the_reading)
 {
     CHECK(parse("--help --nonsense").wants_help);
     CHECK(parse("-h").wants_help);
     CHECK(!parse("x").wants_help);
 }
 
-TEST(options, complain_in_one_sentence)
+TEST(option_table, complain_in_one_sentence)
 {
     check_complaint("--best", "memwhy: show has no option \"--best\"; see \"memwhy help show\".\n");
     check_complaint("-x=3", "memwhy: show has no option \"-x\"; see \"memwhy help show\".\n");
@@ -167,7 +167,7 @@ TEST(options, complain_in_one_sentence)
     check_complaint("--share 5", "memwhy: --share takes a percentage, as in \"5%\", not \"5\".\n");
 }
 
-TEST(options, a_list_has_an_end)
+TEST(option_table, a_list_has_an_end)
 {
     char *argv[2 + MW_OPTION_LIST_MAXIMUM + 1] = {"show"};
     const char *operands[2];
@@ -176,23 +176,23 @@ TEST(options, a_list_has_an_end)
 
     for (int i = 1; i <= MW_OPTION_LIST_MAXIMUM; i++)
         argv[i] = "--only=x";
-    CHECK_EQ(mw_options_parse(&table, argv, &found, operands, &wants_help), MW_EXIT_DONE);
+    CHECK_EQ(mw_option_table_parse(&table, argv, &found, operands, &wants_help), MW_EXIT_DONE);
     CHECK_EQ(found.only.count, MW_OPTION_LIST_MAXIMUM);
     argv[MW_OPTION_LIST_MAXIMUM + 1] = "--only=x";
     found = (struct fields){0};
-    CHECK_EQ(mw_options_parse(&table, argv, &found, operands, &wants_help), MW_EXIT_USAGE);
+    CHECK_EQ(mw_option_table_parse(&table, argv, &found, operands, &wants_help), MW_EXIT_USAGE);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(options, go_where_the_table_says),
-        CASE(options, end_at_two_dashes_and_a_dash_is_an_operand),
-        CASE(options, a_value_may_begin_with_a_dash_and_have_an_equals_sign),
-        CASE(options, help_ends_the_reading),
-        CASE(options, complain_in_one_sentence),
-        CASE(options, a_list_has_an_end),
+        CASE(option_table, go_where_the_table_says),
+        CASE(option_table, end_at_two_dashes_and_a_dash_is_an_operand),
+        CASE(option_table, a_value_may_begin_with_a_dash_and_have_an_equals_sign),
+        CASE(option_table, help_ends_the_reading),
+        CASE(option_table, complain_in_one_sentence),
+        CASE(option_table, a_list_has_an_end),
     };
 
-    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("option_table", tests, NULL, NULL);
 }

@@ -58,5 +58,5 @@ typedef struct mw_option_table {
 /* Reads argv[1] and on into [fields] and [ret_operands] (of operand_maximum places, NULL
  * where there are fewer).  [ret_wants_help] is set by -h and --help, and nothing behind them
  * is read.  Returns MW_EXIT_DONE, or says one sentence and returns MW_EXIT_USAGE. */
-int mw_options_parse(const mw_option_table *table, char **argv, void *fields,
-                     const char **ret_operands, bool *ret_wants_help);
+int mw_option_table_parse(const mw_option_table *table, char **argv, void *fields,
+                          const char **ret_operands, bool *ret_wants_help);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli/options.h"
+#include "cli/option_table.h"
 
 #include "base/quantity.h"
 
@@ -187,8 +187,8 @@ static int take_operand(const mw_option_table *table, const char *text, const ch
     return MW_EXIT_DONE;
 }
 
-int mw_options_parse(const mw_option_table *table, char **argv, void *fields,
-                     const char **ret_operands, bool *ret_wants_help)
+int mw_option_table_parse(const mw_option_table *table, char **argv, void *fields,
+                          const char **ret_operands, bool *ret_wants_help)
 {
     bool ended = false;
     size_t count = 0;
