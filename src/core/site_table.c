@@ -3,11 +3,15 @@
 
 #include "base/mix.h"
 
+#include <assert.h>
+#include <string.h>
+
 enum {
     FIRST_SLOT_COUNT = 1024,
     TAG_BITS = 2,
     TAG_SHIFT = 32 - TAG_BITS,
     NUMBER_MASK = (1 << TAG_SHIFT) - 1,
+    DEAD_BIT = 0x8000, /* nothing lived in the site when the last epoch began */
 };
 
 _Static_assert((uint32_t)MW_SITE_MAXIMUM <= (uint32_t)NUMBER_MASK,
@@ -48,6 +52,17 @@ static void put(uint32_t *slots, uint32_t slot_count, const mw_site_entry *entry
     slots[slot] = tag_of(hash) | number;
 }
 
+static bool is_folded(const mw_site_table *table, mw_site site)
+{
+    return mw_site_table_entry(table, site)->size == MW_SITE_SIZE_FOLDED;
+}
+
+/* Whether the site can be found: it is of this epoch, or a folded one. */
+static bool is_indexed(const mw_site_table *table, mw_site site)
+{
+    return is_folded(table, site) || mw_site_table_epoch(table, site) == table->epoch;
+}
+
 /* Makes the index larger by a quarter: little is empty, and writing it anew takes a few
  * nanoseconds a site.  The old one stays in force if memory is refused. */
 static mw_status grow_slots(mw_site_table *table)
@@ -59,7 +74,8 @@ static mw_status grow_slots(mw_site_table *table)
         return MW_NO_MEMORY;
     for (mw_site site = mw_site_table_first(table); site.index < table->count;
          site = mw_site_table_next(table, site))
-        put(slots, slot_count, mw_site_table_entry(table, site), site.index);
+        if (is_indexed(table, site))
+            put(slots, slot_count, mw_site_table_entry(table, site), site.index);
     mw_alloc_release(table->alloc, table->slots, table->slot_count * sizeof *slots);
     table->slots = slots;
     table->slot_count = slot_count;
@@ -96,6 +112,7 @@ void mw_site_table_done(mw_site_table *table)
         return;
     mw_alloc_release(table->alloc, table->slots, table->slot_count * sizeof *table->slots);
     mw_alloc_release(table->alloc, table->places, table->capacity * sizeof *table->places);
+    mw_alloc_release(table->alloc, table->epochs, table->epoch_capacity * sizeof *table->epochs);
     mw_alloc_release(table->alloc, table->carries, table->carry_capacity * sizeof *table->carries);
     *table = (mw_site_table){0};
 }
@@ -108,24 +125,63 @@ void mw_site_table_limit(mw_site_table *table, const mw_budget *budget, mw_path 
     table->coarse_path = coarse_path;
 }
 
-/* Appends a site; one place more is kept free, so that a variable one fits as well. */
-static mw_status append(mw_site_table *table, mw_site_entry entry, mw_site *ret_site)
+static bool takes_two_places(uint16_t size)
 {
-    uint32_t number = table->count;
+    return size >= MW_SITE_SIZE_FREE_PAIR;
+}
+
+/* Room for one more place and the one behind it, so that a variable site fits as well. */
+static mw_status grow_places(mw_site_table *table)
+{
+    mw_status status = mw_alloc_grow(table->alloc, &table->places, table->count + 1,
+                                     &table->capacity, sizeof *table->places, MW_SITE_MAXIMUM);
+
+    if (status == MW_OK && table->epochs != NULL)
+        status = mw_alloc_grow(table->alloc, &table->epochs, table->count + 1,
+                               &table->epoch_capacity, sizeof *table->epochs, MW_SITE_MAXIMUM);
+    return status;
+}
+
+/* The number of a place, or two, that a dissolved site has left, or that are new. */
+static mw_status take_places(mw_site_table *table, uint16_t size, uint32_t *ret_number)
+{
+    uint32_t *free_list = takes_two_places(size) ? &table->free_pair : &table->free_single;
     mw_status status;
 
-    if (is_full(table, table->site_count + 1)) {
+    if (*free_list != 0) {
+        *ret_number = *free_list;
+        *free_list = table->places[*free_list].entry.path;
+        return MW_OK;
+    }
+    status = grow_places(table);
+    if (status != MW_OK)
+        return status;
+    *ret_number = table->count;
+    table->count += takes_two_places(size) ? 2 : 1;
+    return MW_OK;
+}
+
+/* Makes a site. */
+static mw_status append(mw_site_table *table, mw_site_entry entry, mw_site *ret_site)
+{
+    uint32_t number;
+    mw_status status;
+
+    if (is_full(table, table->indexed_count + 1)) {
         status = grow_slots(table);
         if (status != MW_OK)
             return status;
     }
-    status = mw_alloc_grow(table->alloc, &table->places, table->count + 1, &table->capacity,
-                           sizeof *table->places, MW_SITE_MAXIMUM);
+    status = take_places(table, entry.size, &number);
     if (status != MW_OK)
         return status;
     table->places[number].entry = entry;
-    table->count += entry.size == MW_SITE_SIZE_VARIABLE ? 2 : 1;
+    if (takes_two_places(entry.size))
+        table->places[number + 1].bytes = (mw_site_bytes){0};
+    if (table->epochs != NULL)
+        table->epochs[number] = (uint16_t)(entry.size == MW_SITE_SIZE_FOLDED ? 0 : table->epoch);
     table->site_count++;
+    table->indexed_count++;
     put(table->slots, table->slot_count, &entry, number);
     *ret_site = (mw_site){number};
     return MW_OK;
@@ -263,6 +319,178 @@ uint64_t mw_site_table_live_bytes(const mw_site_table *table, mw_site site)
     return bytes->allocated - bytes->freed;
 }
 
+/* ── epochs ──────────────────────────────────────────────────────────────────────── */
+
+mw_status mw_site_table_keep_epochs(mw_site_table *table)
+{
+    if (table->epochs != NULL)
+        return MW_OK;
+    table->epochs = mw_alloc_array(table->alloc, table->capacity, sizeof *table->epochs);
+    if (table->epochs == NULL)
+        return MW_NO_MEMORY;
+    table->epoch_capacity = table->capacity;
+    return MW_OK;
+}
+
+uint32_t mw_site_table_epoch(const mw_site_table *table, mw_site site)
+{
+    return table->epochs != NULL ? table->epochs[site.index] & ~(uint32_t)DEAD_BIT : 0;
+}
+
+/* Empties the index, and puts those in that stay. */
+static void rebuild_index(mw_site_table *table)
+{
+    memset(table->slots, 0, table->slot_count * sizeof *table->slots);
+    table->indexed_count = 0;
+    for (mw_site site = mw_site_table_first(table); site.index < table->count;
+         site = mw_site_table_next(table, site)) {
+        if (!is_indexed(table, site))
+            continue;
+        put(table->slots, table->slot_count, mw_site_table_entry(table, site), site.index);
+        table->indexed_count++;
+    }
+}
+
+/* The folded site of the path and domain of [entry]. */
+static mw_status intern_folded(mw_site_table *table, const mw_site_entry *entry, mw_site *ret_site)
+{
+    mw_site_entry wanted = {
+        .path = entry->path, .size = MW_SITE_SIZE_FOLDED, .domain = entry->domain};
+
+    *ret_site = find(table, &wanted);
+    return ret_site->index != 0 ? MW_OK : append(table, wanted, ret_site);
+}
+
+/* Sets both counters of a folded site; false if that wants a carry and there is no memory. */
+static bool set_folded(mw_site_table *table, mw_site folded, uint64_t blocks)
+{
+    mw_site_entry *entry = mw_site_table_entry(table, folded);
+    mw_site_carry *carry =
+        blocks > UINT32_MAX ? carry_of(table, folded) : find_carry(table, folded);
+
+    if (blocks > UINT32_MAX && carry == NULL)
+        return false;
+    if (carry != NULL)
+        carry->allocated = carry->freed = (uint32_t)(blocks >> 32);
+    entry->allocated = entry->freed = (uint32_t)blocks;
+    return true;
+}
+
+static void drop_carry(mw_site_table *table, mw_site site)
+{
+    mw_site_carry *carry = find_carry(table, site);
+
+    if (carry != NULL)
+        *carry = table->carries[--table->carry_count];
+}
+
+static void free_places(mw_site_table *table, mw_site site)
+{
+    mw_site_entry *entry = mw_site_table_entry(table, site);
+    bool is_pair = takes_two_places(entry->size);
+    uint32_t *free_list = is_pair ? &table->free_pair : &table->free_single;
+
+    *entry = (mw_site_entry){.path = *free_list,
+                             .size = is_pair ? MW_SITE_SIZE_FREE_PAIR : MW_SITE_SIZE_FREE};
+    *free_list = site.index;
+    table->epochs[site.index] = 0;
+    table->site_count--;
+}
+
+/* Moves what a dead site has counted to the folded one, and frees its number.  Where memory
+ * is refused the site stays as it is. */
+static void dissolve(mw_site_table *table, mw_site site, const mw_site_dissolving *dissolving)
+{
+    uint64_t bytes = mw_site_table_total_bytes(table, site);
+    mw_site_entry entry = *mw_site_table_entry(table, site);
+    mw_site folded;
+
+    if (mw_site_table_total_blocks(table, site) != 0) {
+        if (intern_folded(table, &entry, &folded) != MW_OK ||
+            !set_folded(table, folded,
+                        mw_site_table_total_blocks(table, folded) +
+                            mw_site_table_total_blocks(table, site)))
+            return;
+        if (dissolving != NULL && !dissolving->move(dissolving->context, site, folded)) {
+            (void)set_folded(table, folded,
+                             mw_site_table_total_blocks(table, folded) -
+                                 mw_site_table_total_blocks(table, site));
+            return;
+        }
+        mw_site_table_bytes(table, folded)->allocated += bytes;
+        mw_site_table_bytes(table, folded)->freed += bytes;
+    }
+    drop_carry(table, site);
+    free_places(table, site);
+}
+
+/* Nothing lives in the site, and it is none of those that nothing ever does. */
+static bool is_dead(const mw_site_table *table, mw_site site)
+{
+    return !is_folded(table, site) && mw_site_table_live_blocks(table, site) == 0;
+}
+
+void mw_site_table_begin_epoch(mw_site_table *table, uint32_t epoch, uint32_t kept,
+                               const mw_site_dissolving *dissolving)
+{
+    assert(table->epochs != NULL && epoch > table->epoch && epoch <= MW_SITE_EPOCH_MAXIMUM);
+    table->epoch = epoch;
+    rebuild_index(table);
+    for (mw_site site = mw_site_table_first(table); site.index < table->count;
+         site = mw_site_table_next(table, site)) {
+        uint16_t *mark = &table->epochs[site.index];
+
+        if (site.index <= kept)
+            continue;
+        if (!is_dead(table, site))
+            *mark &= (uint16_t)~DEAD_BIT;
+        else if ((*mark & DEAD_BIT) == 0)
+            *mark |= DEAD_BIT;
+        else
+            dissolve(table, site, dissolving);
+    }
+}
+
+/* Room in [copy] for [count] places, and some to spare, so that copying again and again asks
+ * for memory seldom. */
+static mw_status reserve_copy(mw_site_table *copy, mw_alloc *alloc, const mw_site_table *table)
+{
+    mw_site_table made = {.alloc = alloc};
+
+    if (copy->capacity >= table->count && copy->carry_capacity >= table->carry_count &&
+        (copy->epochs != NULL || table->epochs == NULL))
+        return MW_OK;
+    made.capacity = made.epoch_capacity = table->count + table->count / 4;
+    made.carry_capacity = table->carry_capacity;
+    made.places = mw_alloc_array(alloc, made.capacity, sizeof *made.places);
+    made.epochs = mw_alloc_array(alloc, made.epoch_capacity, sizeof *made.epochs);
+    made.carries = mw_alloc_array(alloc, made.carry_capacity, sizeof *made.carries);
+    if (made.places == NULL || made.epochs == NULL || made.carries == NULL) {
+        mw_site_table_done(&made);
+        return MW_NO_MEMORY;
+    }
+    mw_site_table_done(copy);
+    *copy = made;
+    return MW_OK;
+}
+
+mw_status mw_site_table_copy(const mw_site_table *table, mw_alloc *alloc, mw_site_table *copy)
+{
+    mw_status status = reserve_copy(copy, alloc, table);
+
+    if (status != MW_OK)
+        return status;
+    memcpy(copy->places, table->places, table->count * sizeof *table->places);
+    memcpy(copy->carries, table->carries, table->carry_count * sizeof *table->carries);
+    if (table->epochs != NULL)
+        memcpy(copy->epochs, table->epochs, table->count * sizeof *table->epochs);
+    copy->count = table->count;
+    copy->site_count = table->site_count;
+    copy->carry_count = table->carry_count;
+    copy->epoch = table->epoch;
+    return MW_OK;
+}
+
 /* ── examination ─────────────────────────────────────────────────────────────────── */
 
 static bool site_is_consistent(const mw_site_table *table, mw_site site)
@@ -271,7 +499,8 @@ static bool site_is_consistent(const mw_site_table *table, mw_site site)
     uint64_t live_blocks = mw_site_table_live_blocks(table, site);
     uint64_t live_bytes = mw_site_table_live_bytes(table, site);
 
-    if (find(table, entry).index != site.index ||
+    if (mw_site_table_epoch(table, site) > table->epoch ||
+        (is_indexed(table, site) && find(table, entry).index != site.index) ||
         live_blocks > mw_site_table_total_blocks(table, site))
         return false;
     if (!mw_site_is_variable(table, site))
@@ -286,21 +515,26 @@ bool mw_site_table_is_consistent(const mw_site_table *table)
 {
     uint32_t indexed = 0;
     uint32_t walked = 0;
+    uint32_t walked_indexed = 0;
 
     for (uint32_t slot = 0; slot < table->slot_count; slot++)
         indexed += table->slots[slot] != 0;
-    if (indexed != table->site_count || table->count > table->capacity ||
-        is_full(table, table->site_count) || table->carry_count > table->carry_capacity)
+    if (indexed != table->indexed_count || table->count > table->capacity ||
+        (table->epochs != NULL && table->count > table->epoch_capacity) ||
+        is_full(table, table->indexed_count) || table->carry_count > table->carry_capacity)
         return false;
     for (mw_site site = mw_site_table_first(table); site.index < table->count;
-         site = mw_site_table_next(table, site), walked++)
+         site = mw_site_table_next(table, site), walked++) {
         if (!site_is_consistent(table, site))
             return false;
-    return walked == table->site_count;
+        walked_indexed += is_indexed(table, site);
+    }
+    return walked == table->site_count && walked_indexed == table->indexed_count;
 }
 
 size_t mw_site_table_memory_bytes(const mw_site_table *table)
 {
     return table->slot_count * sizeof *table->slots + table->count * sizeof *table->places +
+           (table->epochs != NULL ? table->count * sizeof *table->epochs : 0) +
            table->carry_count * sizeof *table->carries;
 }

@@ -342,6 +342,242 @@ TEST(site_table, is_consistent_sees_what_is_wrong)
     mw_site_table_done(&table);
 }
 
+/* ── epochs ──────────────────────────────────────────────────────────────────────── */
+
+enum { EPOCH_PATHS = 30, EPOCHS = 40, EPOCH_STEPS = 300, EPOCH_LIVE = 500 };
+
+/* What a table with epochs must say, kept the slow way. */
+typedef struct epoch_twin {
+    uint64_t live_bytes[EPOCH_PATHS][EPOCHS], live_blocks[EPOCH_PATHS][EPOCHS];
+    uint64_t total_bytes[EPOCH_PATHS], total_blocks[EPOCH_PATHS];
+    struct {
+        mw_site site;
+        size_t size_bytes;
+        uint32_t path, epoch;
+    } blocks[EPOCH_LIVE];
+    uint32_t block_count;
+} epoch_twin;
+
+static bool allocate_in_epoch(mw_site_table *table, epoch_twin *twin, mw_random *random)
+{
+    uint32_t path = mw_random_below(random, EPOCH_PATHS);
+    size_t size_bytes = mw_random_below(random, 3) == 0 ? 600 + path : 8 * (1 + path % 5);
+    mw_site site;
+
+    if (mw_site_table_intern(table, (mw_path){path}, 0, size_bytes, &site) != MW_OK)
+        return false;
+    mw_site_table_add(table, site, size_bytes);
+    twin->live_bytes[path][table->epoch] += size_bytes;
+    twin->live_blocks[path][table->epoch]++;
+    twin->total_bytes[path] += size_bytes;
+    twin->total_blocks[path]++;
+    twin->blocks[twin->block_count].site = site;
+    twin->blocks[twin->block_count].size_bytes = size_bytes;
+    twin->blocks[twin->block_count].path = path;
+    twin->blocks[twin->block_count++].epoch = table->epoch;
+    return true;
+}
+
+static void deallocate_in_epoch(mw_site_table *table, epoch_twin *twin, mw_random *random)
+{
+    uint32_t i = mw_random_below(random, twin->block_count);
+
+    mw_site_table_subtract(table, twin->blocks[i].site, twin->blocks[i].size_bytes);
+    twin->live_bytes[twin->blocks[i].path][twin->blocks[i].epoch] -= twin->blocks[i].size_bytes;
+    twin->live_blocks[twin->blocks[i].path][twin->blocks[i].epoch]--;
+    twin->blocks[i] = twin->blocks[--twin->block_count];
+}
+
+/* What is alive by path and epoch, and what was ever allocated by path. */
+static void check_epochs(const mw_site_table *table, const epoch_twin *twin)
+{
+    static epoch_twin found;
+
+    memset(&found, 0, sizeof found);
+    CHECK(mw_site_table_is_consistent(table));
+    for (mw_site site = mw_site_table_first(table); site.index < table->count;
+         site = mw_site_table_next(table, site)) {
+        uint32_t path = mw_site_table_entry(table, site)->path;
+        uint32_t epoch = mw_site_table_epoch(table, site);
+
+        found.live_bytes[path][epoch] += mw_site_table_live_bytes(table, site);
+        found.live_blocks[path][epoch] += mw_site_table_live_blocks(table, site);
+        found.total_bytes[path] += mw_site_table_total_bytes(table, site);
+        found.total_blocks[path] += mw_site_table_total_blocks(table, site);
+    }
+    CHECK(memcmp(found.live_bytes, twin->live_bytes, sizeof found.live_bytes) == 0);
+    CHECK(memcmp(found.live_blocks, twin->live_blocks, sizeof found.live_blocks) == 0);
+    CHECK(memcmp(found.total_bytes, twin->total_bytes, sizeof found.total_bytes) == 0);
+    CHECK(memcmp(found.total_blocks, twin->total_blocks, sizeof found.total_blocks) == 0);
+}
+
+/* Runs a program through all epochs; whether the table never lacked memory. */
+static bool live_through_epochs(mw_site_table *table, epoch_twin *twin, uint64_t seed)
+{
+    mw_random random = mw_random_of(seed);
+    bool is_whole = mw_site_table_keep_epochs(table) == MW_OK;
+
+    memset(twin, 0, sizeof *twin);
+    for (uint32_t epoch = 0; epoch < EPOCHS && table->epochs != NULL; epoch++) {
+        if (epoch != 0)
+            mw_site_table_begin_epoch(table, epoch, 0, NULL);
+        for (uint32_t step = 0; step < EPOCH_STEPS; step++) {
+            if (twin->block_count != 0 &&
+                (twin->block_count == EPOCH_LIVE || mw_random_below(&random, 20) < 9))
+                deallocate_in_epoch(table, twin, &random);
+            else
+                is_whole = allocate_in_epoch(table, twin, &random) && is_whole;
+        }
+        check_epochs(table, twin);
+    }
+    return is_whole;
+}
+
+TEST(site_table, knows_what_is_alive_of_each_epoch)
+{
+    static epoch_twin twin;
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mw_site_table table;
+
+        CHECK_OK(mw_site_table_init(&table, mw_alloc_system()));
+        CHECK(live_through_epochs(&table, &twin, seed));
+        mw_site_table_done(&table);
+    }
+}
+
+TEST(site_table, uses_the_numbers_of_dead_sites_again)
+{
+    mw_site_table table;
+    uint32_t count = 0;
+    mw_site site;
+
+    CHECK_OK(mw_site_table_init(&table, mw_alloc_system()));
+    CHECK_OK(mw_site_table_keep_epochs(&table));
+    for (uint32_t epoch = 1; epoch <= 1000; epoch++) {
+        mw_site_table_begin_epoch(&table, epoch, 0, NULL);
+        for (uint32_t i = 0; i < 50; i++) {
+            CHECK_OK(mw_site_table_intern(&table, (mw_path){i}, 0, i % 2 == 0 ? 64 : 6400, &site));
+            mw_site_table_add(&table, site, i % 2 == 0 ? 64 : 6400);
+            mw_site_table_subtract(&table, site, i % 2 == 0 ? 64 : 6400);
+        }
+        if (epoch == 5)
+            count = table.count;
+    }
+    /* Three epochs of sites (this, the one that is marked, the one that is dissolved). */
+    CHECK_EQ(table.count, count);
+    CHECK(count <= 1 + 50 * 2 + 3 * 75);
+    CHECK(mw_site_table_is_consistent(&table));
+    mw_site_table_done(&table);
+}
+
+/* A realloc that is under way when an epoch begins puts its block back afterwards. */
+TEST(site_table, keeps_a_dead_site_for_one_more_epoch)
+{
+    mw_site_table table;
+    mw_site site, other;
+
+    CHECK_OK(mw_site_table_init(&table, mw_alloc_system()));
+    CHECK_OK(mw_site_table_keep_epochs(&table));
+    CHECK_OK(mw_site_table_intern(&table, (mw_path){1}, 0, 64, &site));
+    mw_site_table_add(&table, site, 64);
+    mw_site_table_subtract(&table, site, 64);
+    mw_site_table_begin_epoch(&table, 1, 0, NULL);
+    mw_site_table_add(&table, site, 64);
+    mw_site_table_uncount(&table, site, 64);
+    CHECK_EQ(mw_site_table_live_bytes(&table, site), 64);
+    CHECK_EQ(mw_site_table_epoch(&table, site), 0);
+    mw_site_table_begin_epoch(&table, 2, 0, NULL);
+    mw_site_table_begin_epoch(&table, 3, 0, NULL);
+    CHECK_EQ(mw_site_table_live_bytes(&table, site), 64);
+    CHECK_OK(mw_site_table_intern(&table, (mw_path){1}, 0, 64, &other));
+    CHECK(other.index != site.index);
+    CHECK_EQ(mw_site_table_epoch(&table, other), 3);
+    CHECK(mw_site_table_is_consistent(&table));
+    mw_site_table_done(&table);
+}
+
+TEST(site_table, keeps_the_first_sites_and_folds_great_counts)
+{
+    mw_site_table table;
+    mw_site kept, churned, folded = {0};
+
+    CHECK_OK(mw_site_table_init(&table, mw_alloc_system()));
+    CHECK_OK(mw_site_table_keep_epochs(&table));
+    CHECK_OK(mw_site_table_intern(&table, (mw_path){1}, 7, 0, &kept));
+    for (uint32_t epoch = 1; epoch <= 9; epoch++) {
+        CHECK_OK(mw_site_table_intern(&table, (mw_path){2}, 0, 8, &churned));
+        mw_site_table_entry(&table, churned)->allocated = UINT32_MAX;
+        mw_site_table_entry(&table, churned)->freed = UINT32_MAX;
+        mw_site_table_add(&table, churned, 8);
+        mw_site_table_subtract(&table, churned, 8);
+        mw_site_table_begin_epoch(&table, epoch, kept.index, NULL);
+    }
+    CHECK(!mw_site_is_free(&table, kept));
+    for (mw_site site = mw_site_table_first(&table); site.index < table.count;
+         site = mw_site_table_next(&table, site))
+        if (mw_site_table_entry(&table, site)->size == MW_SITE_SIZE_FOLDED)
+            folded = site;
+    CHECK_EQ(mw_site_table_total_blocks(&table, folded), UINT64_C(8) << 32);
+    CHECK_EQ(mw_site_table_total_bytes(&table, folded), UINT64_C(8) << 35);
+    CHECK_EQ(mw_site_table_live_blocks(&table, folded), 0);
+    CHECK(mw_site_table_is_consistent(&table));
+    mw_site_table_done(&table);
+}
+
+TEST(site_table, loses_no_count_of_an_epoch_whichever_allocation_fails)
+{
+    static epoch_twin twin;
+    bool is_whole = false;
+
+    for (size_t nth = 0; !is_whole; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+        mw_site_table table;
+
+        if (mw_site_table_init(&table, &failing.base) == MW_OK)
+            is_whole = live_through_epochs(&table, &twin, 1);
+        mw_site_table_done(&table);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+}
+
+TEST(site_table, a_copy_stays_what_the_table_was)
+{
+    static epoch_twin twin, later;
+    mw_failing_alloc failing = mw_failing_alloc_never();
+    mw_site_table table, copy = {0};
+
+    CHECK_OK(mw_site_table_init(&table, mw_alloc_system()));
+    CHECK_OK(mw_site_table_copy(&table, &failing.base, &copy));
+    CHECK_EQ(copy.count, 1);
+    (void)live_through_epochs(&table, &twin, 3);
+    CHECK_OK(mw_site_table_copy(&table, &failing.base, &copy));
+    later = twin;
+    while (later.block_count > 0) {
+        mw_random random = mw_random_of(later.block_count);
+
+        deallocate_in_epoch(&table, &later, &random);
+    }
+    for (mw_site site = mw_site_table_first(&copy); site.index < copy.count;
+         site = mw_site_table_next(&copy, site)) {
+        mw_site_entry *entry = mw_site_table_entry(&copy, site);
+
+        twin.live_blocks[entry->path][mw_site_table_epoch(&copy, site)] -=
+            mw_site_table_live_blocks(&copy, site);
+    }
+    for (uint32_t path = 0; path < EPOCH_PATHS; path++)
+        for (uint32_t epoch = 0; epoch < EPOCHS; epoch++)
+            CHECK_EQ(twin.live_blocks[path][epoch], 0);
+    failing.nth = failing.requests;
+    CHECK_OK(mw_site_table_copy(&table, &failing.base, &copy));
+    copy.capacity = 1;
+    CHECK_EQ(mw_site_table_copy(&table, &failing.base, &copy), MW_NO_MEMORY);
+    copy.capacity = copy.epoch_capacity;
+    mw_site_table_done(&copy);
+    mw_site_table_done(&table);
+    CHECK_EQ(failing.live_blocks, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +588,12 @@ int main(void)
         CASE(site_table, refuses_more_sites_than_a_label_can_number),
         CASE(site_table, returns_every_byte_whichever_allocation_fails),
         CASE(site_table, is_consistent_sees_what_is_wrong),
+        CASE(site_table, knows_what_is_alive_of_each_epoch),
+        CASE(site_table, uses_the_numbers_of_dead_sites_again),
+        CASE(site_table, keeps_a_dead_site_for_one_more_epoch),
+        CASE(site_table, keeps_the_first_sites_and_folds_great_counts),
+        CASE(site_table, loses_no_count_of_an_epoch_whichever_allocation_fails),
+        CASE(site_table, a_copy_stays_what_the_table_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
