@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <time.h>
 
 typedef struct mw_spinlock {
@@ -32,6 +33,12 @@ static inline void mw_spinlock_take(mw_spinlock *lock)
         else
             nanosleep(&nap, NULL);
     }
+}
+
+/* Takes it if nobody has it. */
+static inline bool mw_spinlock_try(mw_spinlock *lock)
+{
+    return !atomic_flag_test_and_set_explicit(&lock->is_taken, memory_order_acquire);
 }
 
 static inline void mw_spinlock_release(mw_spinlock *lock)

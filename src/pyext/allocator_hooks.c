@@ -82,6 +82,8 @@ static void remember_raw(mw_tracer *tracer, mw_guard guard, void *block, size_t 
         if (!is_main)
             path = mw_stack_walk_raw(lane, lane->may_walk ? thread : NULL);
         mw_raw_lane_remember(lane, guard, (uintptr_t)block, size, path, tracer->live_bytes);
+        if (is_main)
+            mw_tracer_look_at_peak_in_raw(tracer);
     }
     mw_raw_lane_unlock(lane);
 }

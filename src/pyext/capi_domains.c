@@ -98,6 +98,8 @@ static mw_status record(mw_tracer *tracer, mw_guard guard, unsigned int domain, 
             path = mw_stack_walk_raw(lane, lane->may_walk ? thread : NULL);
         status =
             mw_raw_lane_track(lane, guard, domain, address, size_bytes, path, tracer->live_bytes);
+        if (is_main)
+            mw_tracer_look_at_peak_in_raw(tracer);
     }
     mw_raw_lane_unlock(lane);
     return status;

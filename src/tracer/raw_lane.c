@@ -81,6 +81,21 @@ void mw_raw_lane_close(mw_raw_lane *lane)
     mw_raw_lane_unlock(lane);
 }
 
+mw_status mw_raw_lane_begin_epoch(mw_raw_lane *lane, uint32_t epoch,
+                                  const mw_site_dissolving *dissolving)
+{
+    mw_status status = MW_OK;
+
+    mw_raw_lane_lock(lane);
+    if (lane->is_active) {
+        status = mw_site_table_keep_epochs(&lane->sites);
+        if (status == MW_OK)
+            mw_site_table_begin_epoch(&lane->sites, epoch, 0, dissolving);
+    }
+    mw_raw_lane_unlock(lane);
+    return status;
+}
+
 /* Adds up the entries of a map, all of which must be of sites of the domain [number]. */
 static bool add_mapped(const mw_raw_lane *lane, const mw_address_map *blocks, uint32_t number,
                        uint64_t *blocks_sum, uint64_t *bytes_sum)
@@ -333,9 +348,7 @@ mw_address_entry *mw_raw_lane_find(const mw_raw_lane *lane, uint32_t domain, uin
     return mw_address_map_find(blocks, address_in_map(address));
 }
 
-uint32_t mw_raw_lane_domain_id(const mw_raw_lane *lane, mw_site site)
+uint32_t mw_raw_lane_domain_of(const mw_raw_lane *lane, uint32_t number)
 {
-    uint32_t number = mw_site_table_entry(&lane->sites, site)->domain;
-
     return number == 0 ? MW_DOMAIN_PYTHON : lane->domains[number - 1].id;
 }

@@ -68,6 +68,10 @@ void mw_raw_lane_filter(mw_raw_lane *lane, mw_start_filters filters_take);
 /* Stops recording and forgets everything but the filters; safe while other threads are in
  * the hooks. */
 void mw_raw_lane_close(mw_raw_lane *lane);
+/* From now on new sites are of [epoch]; [dissolving] may be NULL, and is called under the lock.
+ * See mw_site_table_begin_epoch. */
+mw_status mw_raw_lane_begin_epoch(mw_raw_lane *lane, uint32_t epoch,
+                                  const mw_site_dissolving *dissolving) MW_MUST_CHECK;
 /* Under the lock. */
 bool mw_raw_lane_is_consistent(const mw_raw_lane *lane);
 size_t mw_raw_lane_memory_bytes(const mw_raw_lane *lane);
@@ -108,5 +112,5 @@ mw_status mw_raw_lane_track(mw_raw_lane *lane, mw_guard guard, uint32_t domain, 
 bool mw_raw_lane_untrack(mw_raw_lane *lane, mw_guard guard, uint32_t domain, uintptr_t address);
 /* The entry of a block, or NULL. */
 mw_address_entry *mw_raw_lane_find(const mw_raw_lane *lane, uint32_t domain, uintptr_t address);
-/* The domain of a site, as the extension calls it. */
-uint32_t mw_raw_lane_domain_id(const mw_raw_lane *lane, mw_site site);
+/* The domain that has a number in the lane, as the extension calls it. */
+uint32_t mw_raw_lane_domain_of(const mw_raw_lane *lane, uint32_t number);

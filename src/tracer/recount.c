@@ -23,7 +23,7 @@ static void count_block(void *context, mw_block_entry entry)
 
     if (site.index == 0)
         return; /* watched, and older than the tracing */
-    if (site.index >= sites->count) {
+    if (site.index >= sites->count || mw_site_is_free(sites, site)) {
         scan->has_strange_label = true;
         return;
     }

@@ -85,8 +85,12 @@ static mw_status begin(mw_sampler *sampler, uint64_t sample_bytes, uint32_t fram
 {
     mw_status status = mw_raw_lane_open(&sampler->lane, &sampler->budget.counted, &sampler->budget);
 
-    if (status != MW_OK)
+    if (status == MW_OK && sampler->epoch != 0)
+        status = mw_raw_lane_begin_epoch(&sampler->lane, sampler->epoch, NULL);
+    if (status != MW_OK) {
+        mw_raw_lane_close(&sampler->lane);
         return status;
+    }
     sampler->frame_limit = frame_limit;
     sampler->seed = seed != 0 ? seed : draw_seed();
     sampler->seed_count = 0;
@@ -221,6 +225,48 @@ void mw_sampler_reset_peak(mw_sampler *sampler)
     mw_raw_lane_unlock(&sampler->lane);
 }
 
+/* ── epochs ──────────────────────────────────────────────────────────────────────── */
+
+/* Room for what [site] has allocated. */
+static mw_status grow_allocated(mw_sampler *sampler, uint32_t site)
+{
+    mw_status status = MW_OK;
+
+    while (sampler->allocated_capacity <= site && status == MW_OK)
+        status = mw_alloc_grow(sampler->lane.codes.alloc, &sampler->allocated,
+                               sampler->allocated_capacity, &sampler->allocated_capacity,
+                               sizeof *sampler->allocated, MW_SITE_MAXIMUM);
+    return status;
+}
+
+/* A mw_site_dissolving: what the site has allocated goes with its counts. */
+static bool move_allocated(void *context, mw_site from, mw_site to)
+{
+    mw_sampler *sampler = context;
+
+    if (from.index >= sampler->allocated_capacity)
+        return true;
+    if (grow_allocated(sampler, to.index) != MW_OK)
+        return false;
+    mw_estimate_add(&sampler->allocated[to.index], &sampler->allocated[from.index]);
+    sampler->allocated[from.index] = (mw_estimate){0};
+    return true;
+}
+
+mw_status mw_sampler_begin_epoch(mw_sampler *sampler, uint32_t *ret_epoch)
+{
+    const mw_site_dissolving dissolving = {move_allocated, sampler};
+    mw_status status;
+
+    if (sampler->epoch == MW_SITE_EPOCH_MAXIMUM ||
+        mw_budget_stage(&sampler->budget) >= MW_STAGE_FOLDED)
+        return MW_LIMIT;
+    status = mw_raw_lane_begin_epoch(&sampler->lane, sampler->epoch + 1, &dissolving);
+    if (status == MW_OK)
+        *ret_epoch = ++sampler->epoch;
+    return status;
+}
+
 /* ── fork ────────────────────────────────────────────────────────────────────────── */
 
 void mw_sampler_before_fork(mw_sampler *sampler)
@@ -271,14 +317,10 @@ static void add_allocated(mw_sampler *sampler, uintptr_t address, size_t size_by
 
     if (entry == NULL)
         return; /* lost, and counted as such */
-    while (sampler->allocated_capacity <= entry->label) {
-        if (mw_alloc_grow(sampler->lane.codes.alloc, &sampler->allocated,
-                          sampler->allocated_capacity, &sampler->allocated_capacity,
-                          sizeof *sampler->allocated, MW_SITE_MAXIMUM) != MW_OK) {
-            sampler->lane.lost_blocks++;
-            sampler->lane.lost_bytes += size_bytes;
-            return;
-        }
+    if (grow_allocated(sampler, entry->label) != MW_OK) {
+        sampler->lane.lost_blocks++;
+        sampler->lane.lost_bytes += size_bytes;
+        return;
     }
     mw_estimate_add(&sampler->allocated[entry->label], &sample);
 }

@@ -47,6 +47,7 @@ typedef struct mw_sampler {
     _Atomic uint64_t seed_count;   /* clocks seeded from it                                     */
     uint32_t frame_limit;          /* of tracebacks in snapshots                                */
     mw_threads threads;
+    uint32_t epoch;    /* of a series, in which samples are born now                */
     double live_bytes; /* estimated                                                 */
     double peak_bytes;
     mw_estimate *allocated; /* owned; by site of the lane: of all ever sampled           */
@@ -81,6 +82,13 @@ void mw_sampler_reset_peak(mw_sampler *sampler);
 /* What is alive now, as samples.  MW_UNSUPPORTED when nothing is sampled. */
 mw_status mw_sampler_snapshot(mw_sampler *sampler, mw_alloc *alloc, mw_snapshot **ret_snapshot)
     MW_MUST_CHECK;
+
+/* As mw_tracer_begin_epoch, with an epoch of its own. */
+mw_status mw_sampler_begin_epoch(mw_sampler *sampler, uint32_t *ret_epoch) MW_MUST_CHECK;
+/* As mw_tracer_series_snapshot: estimates, rounded to whole blocks and bytes.  MW_UNSUPPORTED
+ * when nothing is sampled. */
+mw_status mw_sampler_series_snapshot(mw_sampler *sampler, uint32_t first_epoch, mw_alloc *alloc,
+                                     mw_snapshot **ret_snapshot) MW_MUST_CHECK;
 
 /* To be called around fork.  The child draws other numbers than the parent, else their
  * samples, and those of all its siblings, would err in the same direction. */

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <time.h>
 
 __thread bool mw_guard_is_inside __attribute__((tls_model("initial-exec"))) = false;
 
@@ -14,6 +15,14 @@ static void wipe_cache(mw_site_cache *cache)
 {
     memset(cache->entries, 0, MW_SITE_CACHE_BYTES);
     cache->generation = UINT64_C(1) << MW_SITE_CACHE_GENERATION_SHIFT;
+}
+
+/* Unsigned overflow is the end of the generations. */
+static void void_cache(mw_site_cache *cache)
+{
+    cache->generation += UINT64_C(1) << MW_SITE_CACHE_GENERATION_SHIFT;
+    if (cache->generation == 0)
+        wipe_cache(cache);
 }
 
 static mw_status open_cache(mw_site_cache *cache, mw_alloc *alloc)
@@ -57,6 +66,15 @@ static mw_status make_tables(mw_tracer *tracer, mw_alloc *alloc)
     return status;
 }
 
+static void forget_peak(mw_tracer *tracer)
+{
+    mw_site_table_done(&tracer->peak.main);
+    mw_site_table_done(&tracer->peak.raw);
+    tracer->peak.live_bytes = 0;
+    if (tracer->peak.threshold_bytes != MW_PEAK_NEVER)
+        tracer->peak.threshold_bytes = MW_PEAK_STEP_BYTES;
+}
+
 static void forget_everything(mw_tracer *tracer)
 {
     mw_raw_lane_close(&tracer->raw);
@@ -69,6 +87,7 @@ static void forget_everything(mw_tracer *tracer)
     mw_code_table_done(&tracer->codes);
     mw_start_filters_forget(&tracer->filters);
     tracer->unwanted_sites = 0;
+    forget_peak(tracer);
     tracer->threads = (mw_threads){0};
     tracer->live_bytes = 0;
     tracer->peak_bytes = 0;
@@ -120,6 +139,18 @@ static mw_status put_filters(mw_tracer *tracer, mw_alloc *alloc, const mw_tracer
     return status;
 }
 
+/* Both lanes, or neither. */
+static mw_status enter_epoch(mw_tracer *tracer, uint32_t epoch)
+{
+    mw_status status = mw_site_table_keep_epochs(&tracer->sites);
+
+    if (status == MW_OK)
+        status = mw_raw_lane_begin_epoch(&tracer->raw, epoch, NULL);
+    if (status == MW_OK)
+        mw_site_table_begin_epoch(&tracer->sites, epoch, tracer->unwanted_sites, NULL);
+    return status;
+}
+
 /* With the filters that are there, and the budget as it has been opened. */
 static mw_status begin(mw_tracer *tracer, mw_alloc *alloc)
 {
@@ -129,6 +160,8 @@ static mw_status begin(mw_tracer *tracer, mw_alloc *alloc)
         status = mw_tables_limit(&tracer->codes, &tracer->paths, &tracer->sites, &tracer->budget);
     if (status == MW_OK && tracer->filters.count != 0)
         status = make_unwanted_sites(tracer);
+    if (status == MW_OK && tracer->epoch != 0)
+        status = enter_epoch(tracer, tracer->epoch);
     tracer->is_active = status == MW_OK;
     if (status != MW_OK) {
         forget_everything(tracer);
@@ -141,8 +174,10 @@ mw_status mw_tracer_start_with(mw_tracer *tracer, mw_alloc *alloc, const mw_trac
 {
     mw_status status;
 
-    if (tracer->alloc == NULL)
+    if (tracer->alloc == NULL) {
         mw_budget_init(&tracer->budget, alloc);
+        tracer->peak.threshold_bytes = MW_PEAK_NEVER;
+    }
     tracer->alloc = alloc;
     mw_budget_open(&tracer->budget, options->max_overhead_bytes);
     status = put_filters(tracer, &tracer->budget.counted, options);
@@ -209,6 +244,75 @@ bool mw_tracer_is_consistent(mw_tracer *tracer)
            mw_block_store_is_consistent(&tracer->blocks) && live_bytes_are_counted(tracer);
 }
 
+/* ── epochs ──────────────────────────────────────────────────────────────────────── */
+
+mw_status mw_tracer_begin_epoch(mw_tracer *tracer, mw_guard guard, uint32_t *ret_epoch)
+{
+    mw_status status = MW_OK;
+
+    (void)guard;
+    if (tracer->epoch == MW_SITE_EPOCH_MAXIMUM ||
+        mw_budget_stage(&tracer->budget) >= MW_STAGE_FOLDED)
+        return MW_LIMIT;
+    if (tracer->is_active)
+        status = enter_epoch(tracer, tracer->epoch + 1);
+    if (status != MW_OK)
+        return status;
+    if (tracer->is_active)
+        void_cache(&tracer->cache);
+    *ret_epoch = ++tracer->epoch;
+    return MW_OK;
+}
+
+/* ── the peak ────────────────────────────────────────────────────────────────────── */
+
+void mw_tracer_keep_peak(mw_tracer *tracer, bool is_wanted)
+{
+    tracer->peak.threshold_bytes = is_wanted ? MW_PEAK_STEP_BYTES : MW_PEAK_NEVER;
+    forget_peak(tracer);
+}
+
+/* Under the raw lane's lock. */
+static void copy_sites(mw_tracer *tracer)
+{
+    uint64_t live_bytes = mw_tracer_live_bytes(tracer);
+    uint64_t step_bytes = live_bytes / MW_PEAK_STEP_PART;
+    mw_alloc *counted = &tracer->budget.counted;
+    mw_peak *peak = &tracer->peak;
+    struct timespec now = {0};
+
+    /* Without memory now, perhaps with the next step. */
+    peak->threshold_bytes =
+        live_bytes + (step_bytes > MW_PEAK_STEP_BYTES ? step_bytes : MW_PEAK_STEP_BYTES);
+    if (mw_site_table_copy(&tracer->raw.sites, counted, &peak->raw) != MW_OK ||
+        mw_site_table_copy(&tracer->sites, counted, &peak->main) != MW_OK)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    peak->time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    peak->live_bytes = live_bytes;
+    peak->copies++;
+}
+
+void mw_tracer_raise_to_peak(mw_tracer *tracer, uint64_t bytes)
+{
+    mw_tracer_add_live(tracer, bytes);
+    tracer->peak_bytes = mw_tracer_live_bytes(tracer);
+    /* The lock may be this thread's own, between the handlers of a fork; there is another
+     * block soon. */
+    if (!tracer->is_active || !mw_spinlock_try(&tracer->raw.lock))
+        return;
+    copy_sites(tracer);
+    mw_raw_lane_unlock(&tracer->raw);
+}
+
+void mw_tracer_look_at_peak_in_raw(mw_tracer *tracer)
+{
+    if (tracer->is_active && mw_tracer_live_bytes(tracer) >= tracer->peak.threshold_bytes)
+        copy_sites(tracer);
+}
+
+/* ── fork ────────────────────────────────────────────────────────────────────────── */
+
 void mw_tracer_before_fork(mw_tracer *tracer)
 {
     /* Other handlers that run until after_fork may allocate, but must not wait for us. */
@@ -256,7 +360,9 @@ mw_overhead mw_tracer_overhead(mw_tracer *tracer)
         return overhead;
     overhead.blocks = mw_block_store_memory_bytes(&tracer->blocks);
     overhead.sites = mw_site_table_memory_bytes(&tracer->sites) + MW_SITE_CACHE_BYTES +
-                     mw_start_filters_memory_bytes(&tracer->filters);
+                     mw_start_filters_memory_bytes(&tracer->filters) +
+                     mw_site_table_memory_bytes(&tracer->peak.main) +
+                     mw_site_table_memory_bytes(&tracer->peak.raw);
     overhead.paths = mw_path_trie_memory_bytes(&tracer->paths);
     overhead.codes = mw_code_table_memory_bytes(&tracer->codes);
     mw_raw_lane_lock(&tracer->raw);
@@ -320,16 +426,10 @@ mw_degradation mw_tracer_degradation(mw_tracer *tracer)
 
 void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object)
 {
-    const uint64_t one = UINT64_C(1) << MW_SITE_CACHE_GENERATION_SHIFT;
-    mw_site_cache *cache = &tracer->cache;
-
     (void)guard;
     mw_code_table_unbind(&tracer->codes, object);
     tracer->code_deaths++;
-    /* Unsigned overflow is the end of the generations. */
-    cache->generation += one;
-    if (cache->generation == 0)
-        wipe_cache(cache);
+    void_cache(&tracer->cache);
 }
 
 /* ── the main lane, what is rare ─────────────────────────────────────────────────── */

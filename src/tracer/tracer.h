@@ -20,6 +20,7 @@
 #include "core/budget.h"
 #include "core/snapshot.h"
 #include "tracer/options.h"
+#include "tracer/peak.h"
 #include "tracer/raw_lane.h"
 #include "tracer/site_cache.h"
 #include "tracer/start_filters.h"
@@ -46,6 +47,8 @@ typedef struct mw_tracer {
     uint64_t code_deaths;        /* how often addresses of instructions lost their meaning     */
     uint64_t lost_blocks;        /* not recorded, for want of memory                           */
     uint64_t lost_bytes;
+    mw_peak peak;   /* the sites at that time, if somebody wants them             */
+    uint32_t epoch; /* of a series, in which blocks are born now                  */
     mw_raw_lane raw;
 } mw_tracer;
 
@@ -74,6 +77,20 @@ mw_status mw_tracer_recount(mw_tracer *tracer) MW_MUST_CHECK;
 uint64_t mw_tracer_live_bytes(mw_tracer *tracer);
 uint64_t mw_tracer_peak_bytes(mw_tracer *tracer);
 void mw_tracer_reset_peak(mw_tracer *tracer);
+
+/* From now on blocks are born in a new epoch, whose number is returned, and those that are
+ * alive are known as older (see core/site_table.h); it is never taken back, and a clear, a stop
+ * and a start leave it.  MW_LIMIT, with the epoch as it was, when numbers are used up or half of
+ * the bound for what the tracer may hold: more epochs are more sites.  Costs by sites.  The GIL
+ * is held. */
+mw_status mw_tracer_begin_epoch(mw_tracer *tracer, mw_guard guard, uint32_t *ret_epoch)
+    MW_MUST_CHECK;
+
+/* From now on the sites are copied when the most is alive, or no more; see tracer/peak.h.  Not
+ * before the first start.  The GIL is held. */
+void mw_tracer_keep_peak(mw_tracer *tracer, bool is_wanted);
+/* The same after a block of the raw lane, under its lock, by who holds the GIL. */
+void mw_tracer_look_at_peak_in_raw(mw_tracer *tracer);
 
 /* In a forked child, whose only thread is the caller: another thread of the parent may
  * have held the raw lane's lock.  To be called around fork by pthread_atfork. */
@@ -118,6 +135,15 @@ void mw_tracer_forget_code(mw_tracer *tracer, mw_guard guard, uintptr_t object);
 /* What is alive now.  The GIL is held; costs by sites and large blocks. */
 mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
                              mw_snapshot **ret_snapshot) MW_MUST_CHECK;
+/* The same for a series: sums by site and no blocks, with the epoch in which they were born,
+ * and what was allocated since tracing began.  The latter stands in the sites of epoch 0, since
+ * dead sites lose their epochs.  Epochs up to [first_epoch] count as 0, the next as 1.  Costs by
+ * sites, dead or alive. */
+mw_status mw_tracer_series_snapshot(mw_tracer *tracer, mw_guard guard, uint32_t first_epoch,
+                                    mw_alloc *alloc, mw_snapshot **ret_snapshot) MW_MUST_CHECK;
+/* The same as of the peak; MW_UNSUPPORTED if there is no copy. */
+mw_status mw_tracer_peak_snapshot(mw_tracer *tracer, mw_guard guard, uint32_t first_epoch,
+                                  mw_alloc *alloc, mw_snapshot **ret_snapshot) MW_MUST_CHECK;
 /* A snapshot of one block, with one site; MW_BAD_INPUT if the block is not known. */
 mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uint32_t domain,
                                    uintptr_t address, mw_alloc *alloc, mw_snapshot **ret_snapshot)
@@ -184,6 +210,8 @@ void mw_tracer_lose(mw_tracer *tracer, mw_guard guard, size_t size_bytes);
 void mw_tracer_restore(mw_tracer *tracer, mw_guard guard, uintptr_t address,
                        mw_forgotten forgotten);
 void mw_tracer_displace(mw_tracer *tracer, mw_guard guard, uintptr_t address, uint32_t *label);
+/* What mw_tracer_raise does where the sites are to be copied. */
+void mw_tracer_raise_to_peak(mw_tracer *tracer, uint64_t bytes);
 
 /* Adds [bytes], modulo 2^64, to what is alive in this lane; whoever holds the GIL is the
  * only writer, and needs no atomic addition. */
@@ -194,15 +222,28 @@ static inline void mw_tracer_add_live(mw_tracer *tracer, uint64_t bytes)
     atomic_store_explicit(&tracer->live_bytes, live_bytes + bytes, memory_order_relaxed);
 }
 
-/* Counts a new block of [bytes] in the totals. */
-static inline void mw_tracer_raise(mw_tracer *tracer, uint64_t bytes)
+/* Counts a new block of [bytes] in the totals without calling anybody; false, with nothing
+ * done, if the sites are to be copied for the peak. */
+static inline bool mw_tracer_raise_at_once(mw_tracer *tracer, uint64_t bytes)
 {
     uint64_t live_bytes = atomic_load_explicit(&tracer->live_bytes, memory_order_relaxed) + bytes;
+    uint64_t of_both =
+        live_bytes + atomic_load_explicit(&tracer->raw.live_bytes, memory_order_relaxed);
 
+    if (__builtin_expect(of_both > tracer->peak_bytes, 0)) {
+        if (__builtin_expect(of_both >= tracer->peak.threshold_bytes, 0))
+            return false;
+        tracer->peak_bytes = of_both;
+    }
     atomic_store_explicit(&tracer->live_bytes, live_bytes, memory_order_relaxed);
-    live_bytes += atomic_load_explicit(&tracer->raw.live_bytes, memory_order_relaxed);
-    if (__builtin_expect(live_bytes > tracer->peak_bytes, 0))
-        tracer->peak_bytes = live_bytes;
+    return true;
+}
+
+/* Counts a new block of [bytes], which its site counts already, in the totals. */
+static inline void mw_tracer_raise(mw_tracer *tracer, uint64_t bytes)
+{
+    if (__builtin_expect(!mw_tracer_raise_at_once(tracer, bytes), 0))
+        mw_tracer_raise_to_peak(tracer, bytes);
 }
 
 static inline void mw_tracer_count(mw_tracer *tracer, mw_site site, size_t size_bytes)
@@ -244,14 +285,14 @@ static inline bool mw_tracer_remember_pooled(mw_tracer *tracer, uintptr_t addres
     mw_site_entry *entry = mw_site_table_entry(&tracer->sites, site);
     uint32_t *label;
 
+    /* What the site says counts, since one of unwanted blocks has no bytes. */
     if (!mw_block_store_aligned_slot(&tracer->blocks, address, units, &label) ||
-        __builtin_expect(*label != 0, 0) || __builtin_expect(entry->allocated == UINT32_MAX, 0))
+        __builtin_expect(*label != 0, 0) || __builtin_expect(entry->allocated == UINT32_MAX, 0) ||
+        !mw_tracer_raise_at_once(tracer, entry->size))
         return false;
     *label = site.index | MW_LABEL_POOLED;
     entry->allocated++;
     tracer->newest_address = address;
-    /* What the site says, since one of unwanted blocks counts no bytes. */
-    mw_tracer_raise(tracer, entry->size);
     return true;
 }
 

@@ -228,13 +228,18 @@ static uint32_t total_frames(const mw_snapshot_builder *builder, mw_path path)
     return depth > MW_FRAME_LIMIT_MAXIMUM ? MW_FRAME_LIMIT_MAXIMUM : depth;
 }
 
+static uint32_t domain_of(const site_source *source, mw_site site)
+{
+    uint32_t number = mw_site_table_entry(source->sites, site)->domain;
+
+    return source->raw != NULL ? mw_raw_lane_domain_of(source->raw, number) : MW_DOMAIN_PYTHON;
+}
+
 static mw_status translate_site(const site_source *source, mw_site site, mw_site *ret_site)
 {
     const mw_site_entry *entry = mw_site_table_entry(source->sites, site);
     bool is_of_main = (entry->path & MW_PATH_OF_MAIN) != 0;
     const translation *lane = is_of_main ? source->main : source->lane;
-    uint32_t domain =
-        source->raw != NULL ? mw_raw_lane_domain_id(source->raw, site) : MW_DOMAIN_PYTHON;
     mw_path path = {entry->path & ~MW_PATH_OF_MAIN};
     mw_thread thread;
     mw_status status;
@@ -247,7 +252,7 @@ static mw_status translate_site(const site_source *source, mw_site site, mw_site
     if (status != MW_OK)
         return status;
     status = mw_snapshot_builder_site(lane->builder, path, total_frames(lane->builder, path),
-                                      domain, thread, ret_site);
+                                      domain_of(source, site), thread, ret_site);
     if (status == MW_OK)
         source->translated[site.index] = ret_site->index;
     return status;
@@ -388,13 +393,15 @@ static mw_status translate_raw(mw_tracer *tracer, const translation *main)
     return status;
 }
 
-/* A block that a snapshot is to consist of. */
-typedef struct wanted_block {
-    uint32_t domain;
-    uintptr_t address;
-} wanted_block;
+/* What a snapshot is to consist of. */
+typedef struct wanted_snapshot {
+    uint32_t domain;      /* of one block  */
+    uintptr_t address;    /* likewise      */
+    uint32_t first_epoch; /* of a series   */
+    bool is_peak;         /* likewise      */
+} wanted_snapshot;
 
-static mw_status add_everything(mw_tracer *tracer, const translation *main, wanted_block ignored)
+static mw_status add_everything(mw_tracer *tracer, const translation *main, wanted_snapshot ignored)
 {
     mw_status status = name_threads(main, &tracer->threads);
 
@@ -443,7 +450,7 @@ static mw_status add_block_of_main(mw_tracer *tracer, const translation *main, u
 }
 
 /* Looks the block up in the main lane, which has Python's domain alone, then in the other. */
-static mw_status add_known_block(mw_tracer *tracer, const translation *main, wanted_block wanted)
+static mw_status add_known_block(mw_tracer *tracer, const translation *main, wanted_snapshot wanted)
 {
     const mw_address_entry *block = NULL;
     mw_status status = MW_BAD_INPUT;
@@ -464,10 +471,10 @@ static mw_status add_known_block(mw_tracer *tracer, const translation *main, wan
 
 /* ── snapshots ───────────────────────────────────────────────────────────────────── */
 
-/* A snapshot of what [add] adds, which may be one [wanted] block. */
+/* A snapshot of what [add] adds of what is [wanted]. */
 static mw_status build(mw_tracer *tracer, mw_alloc *alloc,
-                       mw_status (*add)(mw_tracer *, const translation *, wanted_block),
-                       wanted_block wanted, mw_snapshot **ret_snapshot)
+                       mw_status (*add)(mw_tracer *, const translation *, wanted_snapshot),
+                       wanted_snapshot wanted, mw_snapshot **ret_snapshot)
 {
     mw_snapshot_builder *builder = NULL;
     translation main = {0};
@@ -494,14 +501,150 @@ mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
                              mw_snapshot **ret_snapshot)
 {
     (void)guard;
-    return build(tracer, alloc, add_everything, (wanted_block){0}, ret_snapshot);
+    return build(tracer, alloc, add_everything, (wanted_snapshot){0}, ret_snapshot);
 }
 
 mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uint32_t domain,
                                    uintptr_t address, mw_alloc *alloc, mw_snapshot **ret_snapshot)
 {
     (void)guard;
-    return build(tracer, alloc, add_known_block, (wanted_block){domain, address}, ret_snapshot);
+    return build(tracer, alloc, add_known_block,
+                 (wanted_snapshot){.domain = domain, .address = address}, ret_snapshot);
+}
+
+/* ── series ──────────────────────────────────────────────────────────────────────── */
+
+/* What is to be told of a series. */
+typedef struct series_source {
+    site_source source;
+    uint32_t first_epoch;
+} series_source;
+
+/* The site of the snapshot for [site] in [epoch]. */
+static mw_status translate_in_epoch(const site_source *source, mw_site site, uint32_t epoch,
+                                    mw_site *ret_site)
+{
+    const mw_site_entry *entry = mw_site_table_entry(source->sites, site);
+    bool is_of_main = (entry->path & MW_PATH_OF_MAIN) != 0;
+    const translation *lane = is_of_main ? source->main : source->lane;
+    mw_path path = {entry->path & ~MW_PATH_OF_MAIN};
+    mw_thread thread;
+    mw_status status = path_of(lane, path, &path, &thread);
+
+    if (status != MW_OK)
+        return status;
+    return mw_snapshot_builder_epoch_site(lane->builder, path, total_frames(lane->builder, path),
+                                          domain_of(source, site), thread, epoch, ret_site);
+}
+
+static uint32_t epoch_of(const series_source *series, mw_site site)
+{
+    uint32_t epoch = mw_site_table_epoch(series->source.sites, site);
+
+    return epoch > series->first_epoch ? epoch - series->first_epoch : 0;
+}
+
+static mw_status add_series_live(const series_source *series, mw_site site, uint64_t bytes,
+                                 uint64_t blocks)
+{
+    mw_site translated;
+    mw_status status = MW_OK;
+
+    if (blocks == 0)
+        return MW_OK;
+    status = translate_in_epoch(&series->source, site, epoch_of(series, site), &translated);
+    if (status != MW_OK)
+        return status;
+    return mw_snapshot_builder_tally(series->source.lane->builder, translated, bytes, blocks);
+}
+
+static mw_status add_series_total(const series_source *series, mw_site site, uint64_t bytes,
+                                  uint64_t blocks)
+{
+    mw_site translated;
+    mw_status status = MW_OK;
+
+    if (blocks == 0)
+        return MW_OK;
+    status = translate_in_epoch(&series->source, site, 0, &translated);
+    if (status != MW_OK)
+        return status;
+    return mw_snapshot_builder_totals(series->source.lane->builder, translated, bytes, blocks);
+}
+
+/* All sites of one lane, from their counters alone. */
+static mw_status add_series(const series_source *series)
+{
+    const mw_site_table *sites = series->source.sites;
+    mw_status status = MW_OK;
+
+    for (mw_site site = mw_site_table_first(sites); site.index < sites->count && status == MW_OK;
+         site = mw_site_table_next(sites, site)) {
+        if (site.index <= series->source.unwanted_sites)
+            continue;
+        status = add_series_live(series, site, mw_site_table_live_bytes(sites, site),
+                                 mw_site_table_live_blocks(sites, site));
+        if (status == MW_OK)
+            status = add_series_total(series, site, mw_site_table_total_bytes(sites, site),
+                                      mw_site_table_total_blocks(sites, site));
+    }
+    return status;
+}
+
+/* The raw lane's sites are [sites], its own or a copy. */
+static mw_status add_raw_series(mw_tracer *tracer, const translation *main,
+                                const mw_site_table *sites, uint32_t first_epoch)
+{
+    mw_raw_lane *raw = &tracer->raw;
+    translation lane = {0};
+    series_source series = {{.lane = &lane, .main = main, .sites = sites, .raw = raw}, first_epoch};
+    mw_status status = MW_OK;
+
+    mw_raw_lane_lock(raw);
+    if (raw->is_active) {
+        status = translation_init(&lane, main->alloc, main->builder, &raw->codes, &raw->paths);
+        if (status == MW_OK)
+            status = add_series(&series);
+        translation_done(&lane);
+    }
+    mw_raw_lane_unlock(raw);
+    return status;
+}
+
+static mw_status add_both_series(mw_tracer *tracer, const translation *main, wanted_snapshot wanted)
+{
+    bool is_peak = wanted.is_peak;
+    series_source series = {{.lane = main,
+                             .main = main,
+                             .sites = is_peak ? &tracer->peak.main : &tracer->sites,
+                             .unwanted_sites = tracer->unwanted_sites},
+                            wanted.first_epoch};
+    mw_status status = name_threads(main, &tracer->threads);
+
+    if (status == MW_OK)
+        status = add_series(&series);
+    if (status == MW_OK)
+        status = add_raw_series(tracer, main, is_peak ? &tracer->peak.raw : &tracer->raw.sites,
+                                wanted.first_epoch);
+    return status;
+}
+
+mw_status mw_tracer_series_snapshot(mw_tracer *tracer, mw_guard guard, uint32_t first_epoch,
+                                    mw_alloc *alloc, mw_snapshot **ret_snapshot)
+{
+    (void)guard;
+    return build(tracer, alloc, add_both_series, (wanted_snapshot){.first_epoch = first_epoch},
+                 ret_snapshot);
+}
+
+mw_status mw_tracer_peak_snapshot(mw_tracer *tracer, mw_guard guard, uint32_t first_epoch,
+                                  mw_alloc *alloc, mw_snapshot **ret_snapshot)
+{
+    (void)guard;
+    if (!tracer->is_active || tracer->peak.live_bytes == 0)
+        return MW_UNSUPPORTED;
+    return build(tracer, alloc, add_both_series,
+                 (wanted_snapshot){.first_epoch = first_epoch, .is_peak = true}, ret_snapshot);
 }
 
 /* ── samples ─────────────────────────────────────────────────────────────────────── */
@@ -545,7 +688,88 @@ static mw_status add_samples(const translation *lane, const mw_sampler *sampler)
     return status;
 }
 
-static mw_status snapshot_samples(mw_sampler *sampler, mw_alloc *alloc, mw_snapshot **ret_snapshot)
+/* ── a series of samples ─────────────────────────────────────────────────────────── */
+
+static uint64_t rounded(double value)
+{
+    return value > 0 ? (uint64_t)(value + 0.5) : 0;
+}
+
+/* What the large samples of each site stand for, one by one for their sizes. */
+static void estimate_variable(const mw_sampler *sampler, mw_estimate *by_site)
+{
+    const mw_raw_lane *lane = &sampler->lane;
+
+    for (uint32_t slot = 0; slot < mw_address_map_slot_count(&lane->blocks); slot++) {
+        const mw_address_entry *block = &lane->blocks.slots[slot];
+        mw_site site = {block->label & MW_LABEL_SITE};
+        mw_estimate one;
+
+        if (site.index == 0 || !mw_site_is_variable(&lane->sites, site))
+            continue;
+        one = mw_estimate_of(block->value, 1, sampler->sample_bytes);
+        mw_estimate_add(&by_site[site.index], &one);
+    }
+}
+
+static mw_status add_site_estimates(const series_source *series, const mw_sampler *sampler,
+                                    const mw_estimate *variable, mw_site site)
+{
+    const mw_site_table *sites = series->source.sites;
+    mw_estimate live = variable[site.index];
+    mw_estimate total = {0};
+    mw_status status;
+
+    if (!mw_site_is_variable(sites, site))
+        live = mw_estimate_of(mw_site_table_entry(sites, site)->size,
+                              mw_site_table_live_blocks(sites, site), sampler->sample_bytes);
+    if (site.index < sampler->allocated_capacity)
+        total = sampler->allocated[site.index];
+    status = add_series_live(series, site, rounded(live.bytes), rounded(live.blocks));
+    if (status == MW_OK)
+        status = add_series_total(series, site, rounded(total.bytes), rounded(total.blocks));
+    return status;
+}
+
+static mw_status add_estimates(const series_source *series, const mw_sampler *sampler)
+{
+    const mw_site_table *sites = series->source.sites;
+    mw_alloc *alloc = series->source.lane->alloc;
+    mw_estimate *variable = mw_alloc_array(alloc, sites->count, sizeof *variable);
+    mw_status status = variable != NULL ? MW_OK : MW_NO_MEMORY;
+
+    if (status == MW_OK)
+        estimate_variable(sampler, variable);
+    for (mw_site site = mw_site_table_first(sites); site.index < sites->count && status == MW_OK;
+         site = mw_site_table_next(sites, site))
+        status = add_site_estimates(series, sampler, variable, site);
+    mw_alloc_release(alloc, variable, sites->count * sizeof *variable);
+    return status;
+}
+
+/* ── snapshots of samples ────────────────────────────────────────────────────────── */
+
+/* What a snapshot of samples is to consist of. */
+typedef struct wanted_samples {
+    bool is_series;
+    uint32_t first_epoch;
+} wanted_samples;
+
+static mw_status add_wanted(const translation *lane, const mw_sampler *sampler,
+                            wanted_samples wanted)
+{
+    series_source series = {{.lane = lane, .main = lane, .sites = &sampler->lane.sites},
+                            wanted.first_epoch};
+    mw_status status;
+
+    if (!wanted.is_series)
+        return add_samples(lane, sampler);
+    status = name_threads(lane, &sampler->threads);
+    return status == MW_OK ? add_estimates(&series, sampler) : status;
+}
+
+static mw_status snapshot_samples(mw_sampler *sampler, mw_alloc *alloc, wanted_samples wanted,
+                                  mw_snapshot **ret_snapshot)
 {
     mw_snapshot_builder *builder = NULL;
     translation lane = {0};
@@ -558,7 +782,7 @@ static mw_status snapshot_samples(mw_sampler *sampler, mw_alloc *alloc, mw_snaps
         status =
             translation_init(&lane, alloc, builder, &sampler->lane.codes, &sampler->lane.paths);
     if (status == MW_OK)
-        status = add_samples(&lane, sampler);
+        status = add_wanted(&lane, sampler, wanted);
     translation_done(&lane);
     if (status == MW_OK) {
         status = mw_snapshot_builder_finish(builder, ret_snapshot);
@@ -573,7 +797,18 @@ mw_status mw_sampler_snapshot(mw_sampler *sampler, mw_alloc *alloc, mw_snapshot 
     mw_status status;
 
     mw_raw_lane_lock(&sampler->lane);
-    status = snapshot_samples(sampler, alloc, ret_snapshot);
+    status = snapshot_samples(sampler, alloc, (wanted_samples){0}, ret_snapshot);
+    mw_raw_lane_unlock(&sampler->lane);
+    return status;
+}
+
+mw_status mw_sampler_series_snapshot(mw_sampler *sampler, uint32_t first_epoch, mw_alloc *alloc,
+                                     mw_snapshot **ret_snapshot)
+{
+    mw_status status;
+
+    mw_raw_lane_lock(&sampler->lane);
+    status = snapshot_samples(sampler, alloc, (wanted_samples){true, first_epoch}, ret_snapshot);
     mw_raw_lane_unlock(&sampler->lane);
     return status;
 }

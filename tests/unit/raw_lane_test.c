@@ -221,7 +221,9 @@ static void check_domains_agree(mw_raw_lane *lane, const domains_twin *twin)
             if (entry == NULL)
                 continue;
             CHECK_EQ(entry->value, twin->of[d].size_bytes[i]);
-            CHECK_EQ(mw_raw_lane_domain_id(lane, (mw_site){entry->label}), domain_ids[d]);
+            CHECK_EQ(mw_raw_lane_domain_of(
+                         lane, mw_site_table_entry(&lane->sites, (mw_site){entry->label})->domain),
+                     domain_ids[d]);
             CHECK_EQ(mw_site_table_entry(&lane->sites, (mw_site){entry->label})->path,
                      twin->of[d].path[i].index);
         }

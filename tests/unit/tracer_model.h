@@ -105,6 +105,7 @@ typedef struct twin_block {
     bool is_raw;
     size_t size_bytes;
     fake_stack stack;
+    uint32_t epoch; /* in which it was born */
 } twin_block;
 
 typedef struct tracer_twin {
@@ -330,7 +331,7 @@ static inline void allocate(mw_tracer *tracer, tracer_twin *twin, mw_random *ran
     mw_guard guard = mw_guard_enter();
     uint64_t lost = lost_blocks(tracer);
     twin_block block = {true, mw_random_below(random, 3) == 0, random_size(random, place),
-                        random_stack(random)};
+                        random_stack(random), tracer->epoch};
     mw_site site;
 
     if (block.is_raw)
@@ -388,6 +389,7 @@ static inline void move(mw_tracer *tracer, tracer_twin *twin, mw_random *random,
         if (fake_site(tracer, stack, size_bytes, &site) == MW_OK) {
             mw_tracer_move(tracer, guard, address_of(place), site);
             twin->blocks[place].stack = stack;
+            twin->blocks[place].epoch = tracer->epoch;
         }
     }
     mw_guard_leave(guard);
