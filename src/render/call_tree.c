@@ -30,6 +30,7 @@ typedef struct tree_maker {
     mw_hash_index frame_index;   /* of the tree's frames by what they say                 */
     const mw_snapshot *snapshot; /* the one whose stacks are being added                */
     uint32_t *frames_of;         /* owned; by frame of that snapshot: the tree's frame, or 0    */
+    uint32_t *site_nodes;        /* of the tree, for that snapshot; NULL where they are not kept */
     bool is_older;               /* it is the older one                                         */
 } tree_maker;
 
@@ -52,7 +53,8 @@ static bool same_string(const mw_call_frame *a, mw_string of_a, const mw_call_fr
 static bool same_frame(const mw_call_frame *a, const mw_call_frame *b)
 {
     return a->row.line == b->row.line && same_string(a, a->row.file, b, b->row.file) &&
-           same_string(a, a->row.function, b, b->row.function);
+           same_string(a, a->row.function, b, b->row.function) &&
+           same_string(a, a->row.module, b, b->row.module);
 }
 
 static uint64_t hash_frame(const mw_call_frame *frame)
@@ -61,6 +63,7 @@ static uint64_t hash_frame(const mw_call_frame *frame)
     uint64_t hash = mw_hash_combine(mw_string_pool_hash(pool, frame->row.file.index),
                                     mw_string_pool_hash(pool, frame->row.function.index));
 
+    hash = mw_hash_combine(hash, mw_string_pool_hash(pool, frame->row.module.index));
     return mw_hash_combine(hash, (uint64_t)(uint32_t)frame->row.line);
 }
 
@@ -101,8 +104,10 @@ static mw_status frame_of_path(tree_maker *maker, mw_path path, uint32_t *ret_fr
     if (*ret_frame != 0)
         return MW_OK;
     frame = (mw_call_frame){maker->snapshot, mw_snapshot_frame(maker->snapshot, number)};
-    if (maker->options->merges_lines)
+    if (maker->options->merges_lines) {
         frame.row.line = 0;
+        frame.row.module = (mw_string){0};
+    }
     status = intern_frame(maker, &frame, ret_frame);
     if (status == MW_OK)
         maker->frames_of[number.index] = *ret_frame;
@@ -194,11 +199,13 @@ static mw_status grow_before(mw_call_tree *tree)
     return MW_OK;
 }
 
-static mw_status add_sum(tree_maker *maker, uint32_t node, const mw_site_sum *sum)
+static mw_status add_site(tree_maker *maker, uint32_t node, uint32_t site, const mw_tally *sum)
 {
     mw_call_tree *tree = &maker->tree;
     mw_call_sums *sums = &tree->nodes[node].now;
 
+    if (maker->site_nodes != NULL)
+        maker->site_nodes[site] = node;
     if (maker->is_older) {
         mw_status status = grow_before(tree);
         if (status != MW_OK)
@@ -210,11 +217,20 @@ static mw_status add_sum(tree_maker *maker, uint32_t node, const mw_site_sum *su
     return MW_OK;
 }
 
-/* Marks in [nodes], by path, whose node is needed: the paths of sites and their callers. */
-static void mark_needed(const mw_snapshot_tables *tables, const mw_site_sums *sums, uint32_t *nodes)
+static bool is_wanted(const tree_maker *maker, const mw_site_sums *sums, uint32_t site)
 {
+    return mw_site_sums_has(sums, site) ||
+           (maker->options->keeps_sites &&
+            mw_snapshot_site(maker->snapshot, (mw_site){site}).total_blocks != 0);
+}
+
+/* Marks in [nodes], by path, whose node is needed: the paths of sites and their callers. */
+static void mark_needed(const tree_maker *maker, const mw_site_sums *sums, uint32_t *nodes)
+{
+    const mw_snapshot_tables *tables = maker->snapshot->tables;
+
     for (uint32_t i = 1; i < sums->count; i++)
-        if (mw_site_sums_has(sums, i))
+        if (is_wanted(maker, sums, i))
             nodes[tables->sites[i].path.index] = 1;
     for (uint32_t path = tables->path_count - 1; path != 0; path--)
         if (nodes[path] != 0)
@@ -227,15 +243,15 @@ static mw_status add_paths(tree_maker *maker, const mw_site_sums *sums, uint32_t
     const mw_snapshot_tables *tables = maker->snapshot->tables;
     mw_status status = MW_OK;
 
-    mark_needed(tables, sums, nodes);
+    mark_needed(maker, sums, nodes);
     nodes[0] = 0;
     for (uint32_t path = 1; path < tables->path_count && status == MW_OK; path++)
         if (nodes[path] != 0)
             status =
                 step(maker, nodes[tables->paths[path].caller.index], (mw_path){path}, &nodes[path]);
     for (uint32_t i = 1; i < sums->count && status == MW_OK; i++)
-        if (mw_site_sums_has(sums, i))
-            status = add_sum(maker, nodes[tables->sites[i].path.index], &sums->sites[i]);
+        if (is_wanted(maker, sums, i))
+            status = add_site(maker, nodes[tables->sites[i].path.index], i, &sums->sites[i]);
     return status;
 }
 
@@ -260,7 +276,7 @@ static mw_status add_inverted(tree_maker *maker, const mw_site_sums *sums)
         mw_path path = mw_snapshot_site(maker->snapshot, (mw_site){i}).path;
         uint32_t node = 0;
 
-        if (!mw_site_sums_has(sums, i))
+        if (!is_wanted(maker, sums, i))
             continue;
         for (; path.index != 0 && status == MW_OK;
              path = mw_snapshot_path_caller(maker->snapshot, path)) {
@@ -271,9 +287,25 @@ static mw_status add_inverted(tree_maker *maker, const mw_site_sums *sums)
             status = step(maker, node, path, &node);
         }
         if (status == MW_OK)
-            status = add_sum(maker, node, &sums->sites[i]);
+            status = add_site(maker, node, i, &sums->sites[i]);
     }
     return status;
+}
+
+/* Room for the nodes of the sites of the snapshot that is being added. */
+static mw_status keep_sites(tree_maker *maker, uint32_t site_count)
+{
+    mw_call_tree *tree = &maker->tree;
+
+    maker->site_nodes = NULL;
+    if (!maker->options->keeps_sites)
+        return MW_OK;
+    maker->site_nodes = mw_alloc_array(tree->alloc, site_count, sizeof *maker->site_nodes);
+    if (maker->site_nodes == NULL)
+        return MW_NO_MEMORY;
+    *(maker->is_older ? &tree->older_site_nodes : &tree->site_nodes) = maker->site_nodes;
+    *(maker->is_older ? &tree->older_site_count : &tree->site_count) = site_count;
+    return MW_OK;
 }
 
 static mw_status add_snapshot(tree_maker *maker, const mw_snapshot *snapshot)
@@ -287,11 +319,10 @@ static mw_status add_snapshot(tree_maker *maker, const mw_snapshot *snapshot)
         return status;
     maker->snapshot = snapshot;
     maker->frames_of = mw_alloc_array(alloc, frame_count, sizeof *maker->frames_of);
-    if (maker->frames_of == NULL)
-        status = MW_NO_MEMORY;
-    else if (maker->options->is_inverted)
+    status = maker->frames_of == NULL ? MW_NO_MEMORY : keep_sites(maker, sums.count);
+    if (status == MW_OK && maker->options->is_inverted)
         status = add_inverted(maker, &sums);
-    else
+    else if (status == MW_OK)
         status = add_from_root(maker, &sums);
     mw_alloc_release(alloc, maker->frames_of, frame_count * sizeof *maker->frames_of);
     maker->frames_of = NULL;
@@ -321,7 +352,7 @@ static bool is_empty(const mw_call_tree *tree, uint32_t node)
 
 /* Sums go to the callers, and into `end`, for now, how many nodes there are from one on;
  * 0 where it is empty. */
-static void sum_up(mw_call_tree *tree)
+static void sum_up(mw_call_tree *tree, const mw_call_options *options)
 {
     for (uint32_t i = tree->node_count; i-- != 0;) {
         mw_call_node *node = &tree->nodes[i];
@@ -329,7 +360,7 @@ static void sum_up(mw_call_tree *tree)
         add_below(&tree->nodes[node->caller].now, &node->now);
         if (tree->before != NULL)
             add_below(&tree->before[node->caller], &tree->before[i]);
-        node->end += i == 0 || !is_empty(tree, i);
+        node->end += i == 0 || options->keeps_sites || !is_empty(tree, i);
         if (i != 0)
             tree->nodes[node->caller].end += node->end;
     }
@@ -357,7 +388,9 @@ static int compare_frames(const mw_call_frame *a, const mw_call_frame *b)
 
     if (order == 0)
         order = (a->row.line > b->row.line) - (a->row.line < b->row.line);
-    return order != 0 ? order : compare_strings(a, a->row.function, b, b->row.function);
+    if (order == 0)
+        order = compare_strings(a, a->row.function, b, b->row.function);
+    return order != 0 ? order : compare_strings(a, a->row.module, b, b->row.module);
 }
 
 /* Siblings side by side, the largest first; what is no more, by what it was. */
@@ -411,6 +444,12 @@ static void put_in_places(mw_call_tree *tree, const uint32_t *places, mw_call_no
     }
 }
 
+static void renumber(uint32_t *site_nodes, uint32_t count, const uint32_t *places)
+{
+    for (uint32_t i = 0; i < count; i++)
+        site_nodes[i] = places[site_nodes[i]];
+}
+
 static void replace(mw_call_tree *tree, mw_call_node *nodes_take, mw_call_sums *before_take)
 {
     uint32_t count = tree->nodes[0].end;
@@ -435,6 +474,8 @@ static void sort_into(mw_call_tree *tree, uint32_t *sorted, uint32_t *places, mw
     qsort_r(sorted, count, sizeof *sorted, by_caller_and_size, tree);
     find_places(tree, sorted, places);
     put_in_places(tree, places, nodes, before);
+    renumber(tree->site_nodes, tree->site_count, places);
+    renumber(tree->older_site_nodes, tree->older_site_count, places);
 }
 
 static mw_status sort_nodes(mw_call_tree *tree)
@@ -490,7 +531,7 @@ static mw_status make_tree(tree_maker *maker, const mw_snapshot *snapshot, const
     }
     if (status != MW_OK)
         return status;
-    sum_up(tree);
+    sum_up(tree, maker->options);
     return sort_nodes(tree);
 }
 
@@ -518,6 +559,10 @@ void mw_call_tree_done(mw_call_tree *tree)
         mw_alloc_release(tree->alloc, tree->nodes, tree->node_capacity * sizeof *tree->nodes);
         mw_alloc_release(tree->alloc, tree->before, tree->before_capacity * sizeof *tree->before);
         mw_alloc_release(tree->alloc, tree->frames, tree->frame_capacity * sizeof *tree->frames);
+        mw_alloc_release(tree->alloc, tree->site_nodes,
+                         tree->site_count * sizeof *tree->site_nodes);
+        mw_alloc_release(tree->alloc, tree->older_site_nodes,
+                         tree->older_site_count * sizeof *tree->older_site_nodes);
     }
     *tree = (mw_call_tree){0};
 }

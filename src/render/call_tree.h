@@ -21,10 +21,12 @@ typedef struct mw_call_options {
     bool merges_lines;      /* one node per function, not one for each line of it         */
     bool is_inverted;       /* from the lines that allocated towards their callers        */
     bool folds_recursion;   /* a frame that is among the last 256 callers hangs there     */
+    bool keeps_sites;       /* to fill `site_nodes`; sites with totals alone have nodes, too */
     uint32_t depth_maximum; /* what lies deeper counts for the node above; 0: no maximum  */
 } mw_call_options;
 
-/* A frame as the tree tells them apart: by file, function and, unless merged, line. */
+/* A frame as the tree tells them apart: by file, function and, unless merged, module and
+ * line. */
 typedef struct mw_call_frame {
     const mw_snapshot *snapshot; /* borrowed; whose strings `row` refers to           */
     mw_frame_row row;            /* its line is 0 where lines are merged              */
@@ -51,7 +53,13 @@ typedef struct mw_call_tree {
     mw_call_node *nodes;   /* owned; [0] is the root, whose sums are the totals   */
     mw_call_sums *before;  /* owned; by node, of the older snapshot; NULL: none   */
     mw_call_frame *frames; /* owned; [0] is none                                  */
-    uint32_t node_count;   /* the root included                                   */
+    /* By site of the snapshot and of the older one: the node in which its stack ends, or 0
+     * for a site of which there is nothing.  Owned; NULL unless they are kept. */
+    uint32_t *site_nodes;
+    uint32_t *older_site_nodes;
+    uint32_t site_count; /* of `site_nodes`, [0] included */
+    uint32_t older_site_count;
+    uint32_t node_count; /* the root included                                   */
     uint32_t node_capacity;
     uint32_t before_capacity;
     uint32_t frame_count;

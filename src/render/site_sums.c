@@ -9,7 +9,7 @@ static void add_exact(mw_site_sums *sums, const mw_snapshot *snapshot)
 {
     for (uint32_t i = 1; i < sums->count; i++) {
         mw_site_row site = mw_snapshot_site(snapshot, (mw_site){i});
-        sums->sites[i] = (mw_site_sum){site.live_bytes, site.live_blocks};
+        sums->sites[i] = (mw_tally){site.live_bytes, site.live_blocks};
     }
 }
 
@@ -27,8 +27,8 @@ static mw_status add_estimates(mw_site_sums *sums, const mw_snapshot *snapshot, 
         mw_estimate_add(&estimates[run->site.index], &part);
     }
     for (uint32_t i = 1; i < sums->count; i++)
-        sums->sites[i] = (mw_site_sum){(uint64_t)llround(estimates[i].bytes),
-                                       (uint64_t)llround(estimates[i].blocks)};
+        sums->sites[i] = (mw_tally){(uint64_t)llround(estimates[i].bytes),
+                                    (uint64_t)llround(estimates[i].blocks)};
     mw_alloc_release(alloc, estimates, sums->count * sizeof *estimates);
     return MW_OK;
 }

@@ -8,16 +8,11 @@
 
 #include "core/snapshot.h"
 
-typedef struct mw_site_sum {
-    uint64_t bytes;
-    uint64_t blocks;
-} mw_site_sum;
-
 typedef struct mw_site_sums {
-    mw_alloc *alloc;    /* borrowed                                 */
-    mw_site_sum *sites; /* owned; by site number, [0] counts nothing */
-    uint32_t count;     /* sites and the dummy                      */
-    mw_site_sum all;    /* of all sites                             */
+    mw_alloc *alloc; /* borrowed                                 */
+    mw_tally *sites; /* owned; by site number, [0] counts nothing */
+    uint32_t count;  /* sites and the dummy                      */
+    mw_tally all;    /* of all sites                             */
 } mw_site_sums;
 
 mw_status mw_site_sums_init(mw_site_sums *ret_sums, const mw_snapshot *snapshot, mw_alloc *alloc)

@@ -16,7 +16,7 @@ typedef struct twin_stack {
 static bool same_frame(const model_frame *a, const model_frame *b, const mw_call_options *options)
 {
     return strcmp(a->file, b->file) == 0 && strcmp(a->function, b->function) == 0 &&
-           (options->merges_lines || a->line == b->line);
+           (options->merges_lines || (a->line == b->line && strcmp(a->module, b->module) == 0));
 }
 
 /* Goes back to where [frame] is on the stack already; false if it is not. */
@@ -122,10 +122,13 @@ static twin_stack stack_of_node(const mw_call_tree *tree, uint32_t node,
     twin_stack stack = {.depth = tree->nodes[node].depth};
 
     for (uint32_t i = stack.depth; i != 0; i--, node = tree->nodes[node].caller) {
+        const mw_call_frame *frame = &tree->frames[tree->nodes[node].frame];
+
         frames[i - 1] = (model_frame){
             .file = mw_call_tree_file(tree, node, NULL),
             .function = mw_call_tree_function(tree, node, NULL),
-            .line = tree->frames[tree->nodes[node].frame].row.line,
+            .module = mw_snapshot_string(frame->snapshot, frame->row.module, NULL),
+            .line = frame->row.line,
         };
         stack.frames[i - 1] = &frames[i - 1];
     }
@@ -183,6 +186,70 @@ TEST(call_tree, agrees_with_its_slow_twin)
 TEST(call_tree, agrees_with_its_slow_twin_about_what_was_before)
 {
     check_trees(true);
+}
+
+/* Whether the stack of each site of the snapshot ends in the site's node. */
+static void check_sites(const mw_call_tree *tree, const mw_snapshot *snapshot,
+                        const uint32_t *site_nodes)
+{
+    for (uint32_t i = 1; i <= mw_snapshot_site_count(snapshot); i++) {
+        mw_path path = mw_snapshot_site(snapshot, (mw_site){i}).path;
+        uint32_t node = site_nodes[i];
+
+        for (; path.index != 0; path = mw_snapshot_path_caller(snapshot, path)) {
+            mw_frame_row frame =
+                mw_snapshot_frame(snapshot, mw_snapshot_path_frame(snapshot, path));
+            CHECK_STR_EQ(mw_call_tree_file(tree, node, NULL),
+                         mw_snapshot_string(snapshot, frame.file, NULL));
+            CHECK_EQ(tree->frames[tree->nodes[node].frame].row.line, frame.line);
+            node = tree->nodes[node].caller;
+        }
+        CHECK_EQ(node, 0);
+    }
+}
+
+TEST(call_tree, knows_where_the_stack_of_each_site_ends)
+{
+    mw_call_options options = {.keeps_sites = true};
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        snapshot_model model = model_random(seed), older_model = model_random(seed + 5000);
+        mw_snapshot *snapshot = model_snapshot(&model), *older = model_snapshot(&older_model);
+        mw_call_tree tree;
+
+        CHECK_OK(mw_call_tree_init(&tree, snapshot, older, &options, mw_alloc_system()));
+        CHECK(mw_call_tree_is_consistent(&tree));
+        check_sites(&tree, snapshot, tree.site_nodes);
+        check_sites(&tree, older, tree.older_site_nodes);
+        mw_call_tree_done(&tree);
+        mw_snapshot_release(snapshot);
+        mw_snapshot_release(older);
+    }
+}
+
+TEST(call_tree, has_nodes_for_what_is_dead_if_sites_are_kept)
+{
+    mw_snapshot_builder *builder = new_builder();
+    const call dead[] = {MAIN, {"a.py", 1, "f"}, {0}}, alive[] = {MAIN, {0}};
+    mw_snapshot *snapshot;
+
+    add_blocks(builder, alive, 8, 1);
+    add_blocks(builder, dead, 8, 0);
+    CHECK_OK(mw_snapshot_builder_totals(builder, (mw_site){1}, 8, 1));
+    CHECK_OK(mw_snapshot_builder_totals(builder, (mw_site){2}, 800, 100));
+    snapshot = finish(builder);
+    for (int keeps = 0; keeps < 2; keeps++) {
+        mw_call_options options = {.keeps_sites = keeps != 0};
+        mw_call_tree tree;
+
+        CHECK_OK(mw_call_tree_init(&tree, snapshot, NULL, &options, mw_alloc_system()));
+        CHECK(mw_call_tree_is_consistent(&tree));
+        CHECK_EQ(tree.node_count, keeps ? 3 : 2);
+        if (keeps)
+            check_sites(&tree, snapshot, tree.site_nodes);
+        mw_call_tree_done(&tree);
+    }
+    mw_snapshot_release(snapshot);
 }
 
 TEST(call_tree, of_nothing_is_a_root)
@@ -255,7 +322,7 @@ TEST(call_tree, returns_every_byte_whichever_allocation_fails)
     mw_snapshot *snapshot = model_snapshot(&model), *older = model_snapshot(&older_model);
 
     for (int inverted = 0; inverted < 2; inverted++) {
-        mw_call_options options = {.is_inverted = inverted != 0};
+        mw_call_options options = {.is_inverted = inverted != 0, .keeps_sites = true};
         mw_status status = MW_NO_MEMORY;
 
         for (size_t nth = 0; status != MW_OK; nth++) {
@@ -279,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(call_tree, agrees_with_its_slow_twin),
         CASE(call_tree, agrees_with_its_slow_twin_about_what_was_before),
+        CASE(call_tree, knows_where_the_stack_of_each_site_ends),
+        CASE(call_tree, has_nodes_for_what_is_dead_if_sites_are_kept),
         CASE(call_tree, of_nothing_is_a_root),
         CASE(call_tree, of_a_very_deep_stack_needs_no_recursion),
         CASE(call_tree, of_samples_adds_up_what_they_stand_for),
