@@ -24,8 +24,17 @@ void mw_sink_text(mw_sink *sink, const char *text);
 void mw_sink_format(mw_sink *sink, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void mw_sink_repeat(mw_sink *sink, char byte, uint32_t count);
 
+void mw_sink_number(mw_sink *sink, uint64_t number);
+void mw_sink_signed(mw_sink *sink, int64_t number);
+
 /* Writes a name as a JSON string, quotes included. */
 void mw_sink_json_string(mw_sink *sink, const char *bytes, size_t length);
+void mw_sink_json_text(mw_sink *sink, const char *text); /* up to its NUL */
+
+/* Writes a name as one line of valid UTF-8, as a Python literal would have it: a backslash
+ * doubled, controls and the characters of [special] as "\n" or "\x3b", what is not UTF-8 as
+ * "\udc80" or "\xff".  Nothing is lost, and two names never become one. */
+void mw_sink_escaped(mw_sink *sink, const char *bytes, size_t length, const char *special);
 
 /* Writes a name or a source line as a terminal may see it: valid UTF-8, without control
  * characters, cut with "…" to [columns] characters (a character counts as one column).

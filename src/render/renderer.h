@@ -42,3 +42,20 @@ typedef struct mw_renderer {
 
 /* All that this build has; NULL ends the list. */
 extern const mw_renderer *const mw_renderers[];
+const mw_renderer *mw_renderer_find(const char *name); /* NULL: there is none of that name */
+
+extern const mw_renderer mw_renderer_collapsed;
+extern const mw_renderer mw_renderer_csv;
+extern const mw_renderer mw_renderer_dot;
+extern const mw_renderer mw_renderer_json;
+extern const mw_renderer mw_renderer_pprof;
+extern const mw_renderer mw_renderer_speedscope;
+
+/* ── for renderers ───────────────────────────────────────────────────────────────── */
+
+/* What the view's bytes are: "alive" unless it says otherwise. */
+const char *mw_view_measure(const mw_view *view);
+
+/* How writing [what] ended: [status], else the sink's, with a sentence if it failed. */
+mw_status mw_renderer_result(mw_status status, const mw_sink *sink, const char *what,
+                             mw_error *reterr);

@@ -37,6 +37,25 @@ void mw_sink_repeat(mw_sink *sink, char byte, uint32_t count)
         mw_sink_bytes(sink, &byte, 1);
 }
 
+void mw_sink_number(mw_sink *sink, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    mw_sink_bytes(sink, digits + at, sizeof digits - at);
+}
+
+void mw_sink_signed(mw_sink *sink, int64_t number)
+{
+    if (number < 0)
+        mw_sink_bytes(sink, "-", 1);
+    mw_sink_number(sink, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
 /* ── names as JSON ───────────────────────────────────────────────────────────────── */
 
 static void write_escaped(mw_sink *sink, const char *bytes, size_t step)
@@ -64,6 +83,55 @@ void mw_sink_json_string(mw_sink *sink, const char *bytes, size_t length)
         at += step;
     }
     mw_sink_text(sink, "\"");
+}
+
+void mw_sink_json_text(mw_sink *sink, const char *text)
+{
+    mw_sink_json_string(sink, text, strlen(text));
+}
+
+/* ── names as one line of text ───────────────────────────────────────────────────── */
+
+static bool stays(const char *bytes, size_t step, const char *special)
+{
+    unsigned char first = (unsigned char)*bytes;
+
+    if (step == 1)
+        return first >= 0x20 && first < 0x7f && first != '\\' && strchr(special, first) == NULL;
+    return mw_utf8_is_valid(bytes, step) && !mw_utf8_is_control(bytes, step);
+}
+
+static void write_literal(mw_sink *sink, const char *bytes, size_t step)
+{
+    uint32_t code = mw_utf8_code(bytes, step);
+
+    if (code == '\\')
+        mw_sink_text(sink, "\\\\");
+    else if (code == '\n')
+        mw_sink_text(sink, "\\n");
+    else if (step == 1)
+        mw_sink_format(sink, "\\x%02x", code);
+    else if (code <= 0xffff)
+        mw_sink_format(sink, "\\u%04x", code);
+    else
+        mw_sink_format(sink, "\\U%08x", code);
+}
+
+void mw_sink_escaped(mw_sink *sink, const char *bytes, size_t length, const char *special)
+{
+    size_t start = 0;
+
+    for (size_t at = 0; at < length;) {
+        size_t step = mw_utf8_step(bytes + at, length - at);
+
+        if (!stays(bytes + at, step, special)) {
+            mw_sink_bytes(sink, bytes + start, at - start);
+            write_literal(sink, bytes + at, step);
+            start = at + step;
+        }
+        at += step;
+    }
+    mw_sink_bytes(sink, bytes + start, length - start);
 }
 
 /* ── names as a terminal may see them ────────────────────────────────────────────── */

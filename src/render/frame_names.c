@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "render/frame_names.h"
+
+#include <string.h>
+
+/* The file of the frame that a region puts into stacks; its function is the region's name. */
+static const char region_file[] = "<region>";
+
+static void write_string(mw_sink *sink, const mw_snapshot *snapshot, mw_string string,
+                         const char *special)
+{
+    size_t length;
+    const char *bytes = mw_snapshot_string(snapshot, string, &length);
+
+    mw_sink_escaped(sink, bytes, length, special);
+}
+
+static void write_place(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row,
+                        const char *special)
+{
+    if (row.file.index == 0)
+        mw_sink_text(sink, "<unknown>");
+    else
+        write_string(sink, snapshot, row.file, special);
+    if (row.line > 0) {
+        mw_sink_text(sink, ":");
+        mw_sink_signed(sink, row.line);
+    }
+}
+
+void mw_frame_name_write(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row,
+                         const char *special)
+{
+    if (row.function.index == 0) {
+        write_place(sink, snapshot, row, special);
+        return;
+    }
+    write_string(sink, snapshot, row.function, special);
+    mw_sink_text(sink, " (");
+    write_place(sink, snapshot, row, special);
+    mw_sink_text(sink, ")");
+}
+
+mw_status mw_frame_names_init(mw_frame_names *ret_names, const mw_call_tree *tree,
+                              const char *special, mw_alloc *alloc)
+{
+    mw_frame_names names = {.count = tree->frame_count};
+    mw_status status;
+
+    mw_buffer_init(&names.text, alloc);
+    names.offsets = mw_alloc_array(alloc, (size_t)names.count + 1, sizeof *names.offsets);
+    if (names.offsets == NULL)
+        names.text.sink.status = MW_NO_MEMORY;
+    for (uint32_t i = 1; i < names.count && names.text.sink.status == MW_OK; i++) {
+        const mw_call_frame *frame = &tree->frames[i];
+        mw_frame_name_write(&names.text.sink, frame->snapshot, frame->row, special);
+        names.offsets[i + 1] = names.text.length;
+    }
+    status = names.text.sink.status;
+    if (status != MW_OK)
+        mw_frame_names_done(&names);
+    *ret_names = names;
+    return status;
+}
+
+void mw_frame_names_done(mw_frame_names *names)
+{
+    if (names->text.alloc != NULL)
+        mw_alloc_release(names->text.alloc, names->offsets,
+                         ((size_t)names->count + 1) * sizeof *names->offsets);
+    mw_buffer_done(&names->text);
+    *names = (mw_frame_names){0};
+}
+
+uint32_t mw_call_tree_region(const mw_call_tree *tree, uint32_t node)
+{
+    for (; node != 0; node = tree->nodes[node].caller) {
+        size_t length;
+        const char *file = mw_call_tree_file(tree, node, &length);
+
+        if (length == sizeof region_file - 1 && memcmp(file, region_file, length) == 0)
+            return node;
+    }
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The frames of a call tree as text, "function (file:line)", each made once: formats write
+ * a frame's name as often as stacks run through it.
+ */
+#pragma once
+
+#include "render/call_tree.h"
+#include "render/render.h"
+
+/* What separates frames in lines of stacks, and so is escaped within them. */
+#define MW_STACK_SEPARATOR ";"
+
+typedef struct mw_frame_names {
+    mw_buffer text;    /* all names, one behind the other; its allocator is the names' */
+    uint32_t *offsets; /* owned; by frame of the tree, and one more                    */
+    uint32_t count;    /* frames                                                       */
+} mw_frame_names;
+
+/* Writes one name: "function (file:line)", or "file:line" where the function is not known,
+ * and "<unknown>" where nothing is.  A line of 0 is left out. */
+void mw_frame_name_write(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row,
+                         const char *special);
+
+/* MW_LIMIT where the names take over a GiB. */
+mw_status mw_frame_names_init(mw_frame_names *ret_names, const mw_call_tree *tree,
+                              const char *special, mw_alloc *alloc) MW_MUST_CHECK;
+void mw_frame_names_done(mw_frame_names *names); /* accepts a zeroed struct */
+
+static inline void mw_frame_names_write(const mw_frame_names *names, uint32_t frame, mw_sink *sink)
+{
+    mw_sink_bytes(sink, names->text.bytes + names->offsets[frame],
+                  names->offsets[frame + 1] - names->offsets[frame]);
+}
+
+/* The node of the innermost region that [node]'s stack runs through, 0 if through none. */
+uint32_t mw_call_tree_region(const mw_call_tree *tree, uint32_t node);
