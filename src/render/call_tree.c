@@ -2,8 +2,8 @@
  *
  * Nodes are first made in order of arrival, callers before those whom they call, each found
  * by hash of its caller and frame.  Then one pass backwards carries sums to the callers, and
- * the nodes are put in reading order: sorted by caller and size, the place of each follows
- * from its caller's place and the sizes of its elder siblings.
+ * the nodes are put in reading order: siblings are gathered and sorted, and the place of each
+ * follows from its caller's place and the sizes of its elder siblings.
  *
  * From the root on, each path of the snapshot is looked up once, however many sites share
  * it; inverted, each stack is walked by itself.
@@ -116,6 +116,25 @@ static mw_status frame_of_path(tree_maker *maker, mw_path path, uint32_t *ret_fr
 
 /* ── nodes ───────────────────────────────────────────────────────────────────────── */
 
+/* Room for a first snapshot's nodes at once, so that the array need not grow in steps. */
+static mw_status reserve_nodes(mw_call_tree *tree, uint32_t count)
+{
+    uint32_t capacity = tree->node_count + count;
+    mw_call_node *grown;
+
+    if (capacity > MW_CALL_NODE_MAXIMUM)
+        return MW_LIMIT;
+    if (capacity <= tree->node_capacity)
+        return MW_OK;
+    grown = tree->alloc->resize(tree->alloc, tree->nodes, tree->node_capacity * sizeof *grown,
+                                capacity * sizeof *grown);
+    if (grown == NULL)
+        return MW_NO_MEMORY;
+    tree->nodes = grown;
+    tree->node_capacity = capacity;
+    return MW_OK;
+}
+
 static mw_status append_node(mw_call_tree *tree, const mw_call_node *node)
 {
     mw_status status =
@@ -224,17 +243,23 @@ static bool is_wanted(const tree_maker *maker, const mw_site_sums *sums, uint32_
             mw_snapshot_site(maker->snapshot, (mw_site){site}).total_blocks != 0);
 }
 
-/* Marks in [nodes], by path, whose node is needed: the paths of sites and their callers. */
-static void mark_needed(const tree_maker *maker, const mw_site_sums *sums, uint32_t *nodes)
+/* Marks in [nodes], by path, whose node is needed: the paths of sites and their callers.
+ * Returns how many there are. */
+static uint32_t mark_needed(const tree_maker *maker, const mw_site_sums *sums, uint32_t *nodes)
 {
     const mw_snapshot_tables *tables = maker->snapshot->tables;
+    uint32_t count = 0;
 
     for (uint32_t i = 1; i < sums->count; i++)
         if (is_wanted(maker, sums, i))
             nodes[tables->sites[i].path.index] = 1;
-    for (uint32_t path = tables->path_count - 1; path != 0; path--)
-        if (nodes[path] != 0)
-            nodes[tables->paths[path].caller.index] = 1;
+    for (uint32_t path = tables->path_count - 1; path != 0; path--) {
+        if (nodes[path] == 0)
+            continue;
+        nodes[tables->paths[path].caller.index] = 1;
+        count++;
+    }
+    return count;
 }
 
 /* From the root on: the node of each path is the step from that of its caller. */
@@ -243,7 +268,10 @@ static mw_status add_paths(tree_maker *maker, const mw_site_sums *sums, uint32_t
     const mw_snapshot_tables *tables = maker->snapshot->tables;
     mw_status status = MW_OK;
 
-    mark_needed(maker, sums, nodes);
+    if (maker->tree.node_count == 1)
+        status = reserve_nodes(&maker->tree, mark_needed(maker, sums, nodes));
+    else
+        (void)mark_needed(maker, sums, nodes);
     nodes[0] = 0;
     for (uint32_t path = 1; path < tables->path_count && status == MW_OK; path++)
         if (nodes[path] != 0)
@@ -393,54 +421,85 @@ static int compare_frames(const mw_call_frame *a, const mw_call_frame *b)
     return order != 0 ? order : compare_strings(a, a->row.module, b, b->row.module);
 }
 
-/* Siblings side by side, the largest first; what is no more, by what it was. */
-static int by_caller_and_size(const void *left, const void *right, void *context)
+/* The largest first; what is no more, by what it was. */
+static int by_size(const void *left, const void *right, void *context)
 {
     const mw_call_tree *tree = context;
     uint32_t number_a = *(const uint32_t *)left, number_b = *(const uint32_t *)right;
     const mw_call_node *a = &tree->nodes[number_a], *b = &tree->nodes[number_b];
-    int order = compare_numbers(a->caller, b->caller);
+    int order = compare_numbers(b->now.bytes, a->now.bytes);
 
-    if (order == 0)
-        order = compare_numbers(b->now.bytes, a->now.bytes);
     if (order == 0 && tree->before != NULL)
         order = compare_numbers(tree->before[number_b].bytes, tree->before[number_a].bytes);
     return order != 0 ? order : compare_frames(&tree->frames[a->frame], &tree->frames[b->frame]);
 }
 
-/* The place of each node, given the nodes that stay, but for the root, in that order. */
-static void find_places(const mw_call_tree *tree, const uint32_t *sorted, uint32_t *places)
+/* Puts the nodes that stay into [sorted], siblings side by side.  [ends] has for each node
+ * where its callees' row in [sorted] ends; it begins where that of the node before ends. */
+static void gather_siblings(const mw_call_tree *tree, uint32_t *sorted, uint32_t *ends)
 {
-    uint32_t caller = 0, next = 1;
+    uint32_t start = 0;
+
+    for (uint32_t i = 1; i < tree->node_count; i++)
+        if (tree->nodes[i].end != 0)
+            ends[tree->nodes[i].caller]++;
+    for (uint32_t i = 0; i < tree->node_count; i++) {
+        uint32_t count = ends[i];
+        ends[i] = start;
+        start += count;
+    }
+    for (uint32_t i = 1; i < tree->node_count; i++)
+        if (tree->nodes[i].end != 0)
+            sorted[ends[tree->nodes[i].caller]++] = i;
+}
+
+/* Sorts the siblings, and finds the place of each node that stays: callers come first. */
+static void find_places(mw_call_tree *tree, uint32_t *sorted, const uint32_t *ends,
+                        uint32_t *places)
+{
+    uint32_t start = 0;
 
     places[0] = 0;
-    for (uint32_t i = 0; i + 1 < tree->nodes[0].end; i++) {
-        const mw_call_node *node = &tree->nodes[sorted[i]];
+    for (uint32_t caller = 0; caller < tree->node_count; start = ends[caller++]) {
+        uint32_t next = places[caller] + 1;
 
-        if (node->caller != caller) {
-            caller = node->caller;
-            next = places[caller] + 1;
+        if (ends[caller] - start > 1)
+            qsort_r(sorted + start, ends[caller] - start, sizeof *sorted, by_size, tree);
+        for (uint32_t i = start; i < ends[caller]; i++) {
+            places[sorted[i]] = next;
+            next += tree->nodes[sorted[i]].end;
         }
-        places[sorted[i]] = next;
-        next += node->end;
     }
 }
 
-static void put_in_places(mw_call_tree *tree, const uint32_t *places, mw_call_node *nodes,
-                          mw_call_sums *before)
+/* What folding left behind gets the places behind all others. */
+static void place_rest(const mw_call_tree *tree, uint32_t *places)
+{
+    uint32_t next = tree->nodes[0].end;
+
+    for (uint32_t i = 1; i < tree->node_count; i++)
+        if (tree->nodes[i].end == 0)
+            places[i] = next++;
+}
+
+/* Exchanges nodes until each is where [places] wants it, which is overwritten. */
+static void put_in_places(mw_call_tree *tree, uint32_t *places)
 {
     for (uint32_t i = 0; i < tree->node_count; i++) {
-        mw_call_node *node = &nodes[places[i]];
+        while (places[i] != i) {
+            uint32_t to = places[i];
+            mw_call_node node = tree->nodes[to];
 
-        if (tree->nodes[i].end == 0)
-            continue;
-        *node = tree->nodes[i];
-        node->caller = places[node->caller];
-        node->end += places[i];
-        if (before != NULL)
-            before[places[i]] = tree->before[i];
-        if (tree->deepest < node->depth)
-            tree->deepest = node->depth;
+            tree->nodes[to] = tree->nodes[i];
+            tree->nodes[i] = node;
+            if (tree->before != NULL) {
+                mw_call_sums before = tree->before[to];
+                tree->before[to] = tree->before[i];
+                tree->before[i] = before;
+            }
+            places[i] = places[to];
+            places[to] = to;
+        }
     }
 }
 
@@ -450,55 +509,39 @@ static void renumber(uint32_t *site_nodes, uint32_t count, const uint32_t *place
         site_nodes[i] = places[site_nodes[i]];
 }
 
-static void replace(mw_call_tree *tree, mw_call_node *nodes_take, mw_call_sums *before_take)
+static void order_nodes(mw_call_tree *tree, uint32_t *sorted, uint32_t *ends, uint32_t *places)
 {
     uint32_t count = tree->nodes[0].end;
 
-    mw_alloc_release(tree->alloc, tree->nodes, tree->node_capacity * sizeof *tree->nodes);
-    mw_alloc_release(tree->alloc, tree->before, tree->before_capacity * sizeof *tree->before);
-    tree->nodes = nodes_take;
-    tree->before = before_take;
-    tree->node_count = tree->node_capacity = count;
-    tree->before_capacity = before_take == NULL ? 0 : count;
-}
-
-static void sort_into(mw_call_tree *tree, uint32_t *sorted, uint32_t *places, mw_call_node *nodes,
-                      mw_call_sums *before)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 1; i < tree->node_count; i++)
-        if (tree->nodes[i].end != 0)
-            sorted[count++] = i;
-    assert(count + 1 == tree->nodes[0].end);
-    qsort_r(sorted, count, sizeof *sorted, by_caller_and_size, tree);
-    find_places(tree, sorted, places);
-    put_in_places(tree, places, nodes, before);
+    gather_siblings(tree, sorted, ends);
+    find_places(tree, sorted, ends, places);
+    place_rest(tree, places);
     renumber(tree->site_nodes, tree->site_count, places);
     renumber(tree->older_site_nodes, tree->older_site_count, places);
+    for (uint32_t i = 0; i < tree->node_count; i++) {
+        tree->nodes[i].caller = places[tree->nodes[i].caller];
+        tree->nodes[i].end += places[i];
+    }
+    put_in_places(tree, places);
+    tree->node_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        if (tree->deepest < tree->nodes[i].depth)
+            tree->deepest = tree->nodes[i].depth;
 }
 
 static mw_status sort_nodes(mw_call_tree *tree)
 {
-    uint32_t all = tree->node_count, count = tree->nodes[0].end;
-    uint32_t *sorted = mw_alloc_array(tree->alloc, count, sizeof *sorted);
-    uint32_t *places = mw_alloc_array(tree->alloc, all, sizeof *places);
-    mw_call_node *nodes = mw_alloc_array(tree->alloc, count, sizeof *nodes);
-    mw_call_sums *before =
-        tree->before == NULL ? NULL : mw_alloc_array(tree->alloc, count, sizeof *before);
-    bool has_memory = sorted != NULL && places != NULL && nodes != NULL &&
-                      (tree->before == NULL || before != NULL);
+    size_t bytes = tree->node_count * sizeof(uint32_t);
+    uint32_t *sorted = mw_alloc_new(tree->alloc, bytes);
+    uint32_t *ends = mw_alloc_new(tree->alloc, bytes);
+    uint32_t *places = mw_alloc_new(tree->alloc, bytes);
+    bool has_memory = sorted != NULL && ends != NULL && places != NULL;
 
-    if (has_memory) {
-        sort_into(tree, sorted, places, nodes, before);
-        replace(tree, nodes, before);
-        nodes = NULL;
-        before = NULL;
-    }
-    mw_alloc_release(tree->alloc, sorted, count * sizeof *sorted);
-    mw_alloc_release(tree->alloc, places, all * sizeof *places);
-    mw_alloc_release(tree->alloc, nodes, count * sizeof *nodes);
-    mw_alloc_release(tree->alloc, before, count * sizeof *before);
+    if (has_memory)
+        order_nodes(tree, sorted, ends, places);
+    mw_alloc_release(tree->alloc, sorted, bytes);
+    mw_alloc_release(tree->alloc, ends, bytes);
+    mw_alloc_release(tree->alloc, places, bytes);
     return has_memory ? MW_OK : MW_NO_MEMORY;
 }
 
@@ -529,10 +572,7 @@ static mw_status make_tree(tree_maker *maker, const mw_snapshot *snapshot, const
         if (status == MW_OK)
             status = grow_before(tree);
     }
-    if (status != MW_OK)
-        return status;
-    sum_up(tree, maker->options);
-    return sort_nodes(tree);
+    return status;
 }
 
 mw_status mw_call_tree_init(mw_call_tree *ret_tree, const mw_snapshot *snapshot,
@@ -547,6 +587,10 @@ mw_status mw_call_tree_init(mw_call_tree *ret_tree, const mw_snapshot *snapshot,
     status = make_tree(&maker, snapshot, older);
     mw_hash_index_done(&maker.node_index);
     mw_hash_index_done(&maker.frame_index);
+    if (status == MW_OK) {
+        sum_up(&maker.tree, options);
+        status = sort_nodes(&maker.tree);
+    }
     if (status != MW_OK)
         mw_call_tree_done(&maker.tree);
     *ret_tree = maker.tree;

@@ -21,9 +21,10 @@ typedef struct csv_writer {
     const mw_site_sums *sums;
     const uint32_t *site_nodes;
     bool is_older;
-    bool has_changes; /* there are two snapshots                         */
-    mw_buffer cell;   /* the text that is being written                  */
-    uint32_t *stack;  /* owned; the nodes of a stack, `depth` of them    */
+    bool has_changes;  /* there are two snapshots                         */
+    uint32_t *regions; /* owned; by node, see render/frame_names.h; NULL: none */
+    mw_buffer cell;    /* the text that is being written                  */
+    uint32_t *stack;   /* owned; the nodes of a stack, `depth` of them    */
     mw_sink *sink;
 } csv_writer;
 
@@ -90,7 +91,7 @@ static const char last_head[] = "traceback\r\n";
 static void write_place(csv_writer *writer, uint32_t node, mw_site_row site)
 {
     const mw_call_frame *frame = &writer->tree->frames[writer->tree->nodes[node].frame];
-    uint32_t region = mw_call_tree_region(writer->tree, node);
+    uint32_t region = writer->regions == NULL ? 0 : writer->regions[node];
     const char *thread = mw_snapshot_thread_name(writer->snapshot, site.thread);
 
     write_name(writer, frame->snapshot, frame->row.file);
@@ -198,7 +199,11 @@ static mw_status write_tree(const mw_call_tree *tree, const mw_view *view, mw_al
         return status;
     mw_buffer_init(&writer.cell, alloc);
     writer.stack = mw_alloc_array(alloc, tree->deepest, sizeof *writer.stack);
-    status = writer.stack == NULL ? MW_NO_MEMORY : write_rows(&writer, view, alloc);
+    status =
+        writer.stack == NULL ? MW_NO_MEMORY : mw_call_tree_regions(tree, alloc, &writer.regions);
+    if (status == MW_OK)
+        status = write_rows(&writer, view, alloc);
+    mw_alloc_release(alloc, writer.regions, tree->node_count * sizeof *writer.regions);
     mw_alloc_release(alloc, writer.stack, tree->deepest * sizeof *writer.stack);
     mw_buffer_done(&writer.cell);
     mw_frame_names_done(&names);

@@ -72,14 +72,40 @@ void mw_frame_names_done(mw_frame_names *names)
     *names = (mw_frame_names){0};
 }
 
-uint32_t mw_call_tree_region(const mw_call_tree *tree, uint32_t node)
+static bool is_region(const mw_call_frame *frame)
 {
-    for (; node != 0; node = tree->nodes[node].caller) {
-        size_t length;
-        const char *file = mw_call_tree_file(tree, node, &length);
+    size_t length;
+    const char *file = mw_snapshot_string(frame->snapshot, frame->row.file, &length);
 
-        if (length == sizeof region_file - 1 && memcmp(file, region_file, length) == 0)
-            return node;
+    return length == sizeof region_file - 1 && memcmp(file, region_file, length) == 0;
+}
+
+/* Marks the frames that are regions; returns whether there is one. */
+static bool find_regions(const mw_call_tree *tree, bool *are_regions)
+{
+    bool has_any = false;
+
+    for (uint32_t i = 1; i < tree->frame_count; i++) {
+        are_regions[i] = is_region(&tree->frames[i]);
+        has_any |= are_regions[i];
     }
-    return 0;
+    return has_any;
+}
+
+mw_status mw_call_tree_regions(const mw_call_tree *tree, mw_alloc *alloc, uint32_t **ret_regions)
+{
+    bool *are_regions = mw_alloc_array(alloc, tree->frame_count, sizeof *are_regions);
+    uint32_t *regions = NULL;
+    mw_status status = are_regions == NULL ? MW_NO_MEMORY : MW_OK;
+
+    if (status == MW_OK && find_regions(tree, are_regions)) {
+        regions = mw_alloc_array(alloc, tree->node_count, sizeof *regions);
+        status = regions == NULL ? MW_NO_MEMORY : MW_OK;
+    }
+    /* Callers come first. */
+    for (uint32_t i = 1; i < tree->node_count && regions != NULL; i++)
+        regions[i] = are_regions[tree->nodes[i].frame] ? i : regions[tree->nodes[i].caller];
+    mw_alloc_release(alloc, are_regions, tree->frame_count * sizeof *are_regions);
+    *ret_regions = regions;
+    return status;
 }

@@ -33,5 +33,8 @@ static inline void mw_frame_names_write(const mw_frame_names *names, uint32_t fr
                   names->offsets[frame + 1] - names->offsets[frame]);
 }
 
-/* The node of the innermost region that [node]'s stack runs through, 0 if through none. */
-uint32_t mw_call_tree_region(const mw_call_tree *tree, uint32_t node);
+/* By node: that of the innermost region that its stack runs through, 0 if through none.
+ * Owned by the caller, `node_count` of them; NULL in [ret_regions] where there is none at
+ * all. */
+mw_status mw_call_tree_regions(const mw_call_tree *tree, mw_alloc *alloc, uint32_t **ret_regions)
+    MW_MUST_CHECK;

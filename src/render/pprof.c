@@ -69,6 +69,7 @@ typedef struct pprof_writer {
     mw_alloc *alloc; /* borrowed                                             */
     const mw_view *view;
     const mw_call_tree *tree;
+    uint32_t *regions; /* owned; by node, see render/frame_names.h; NULL: none */
     mw_sink *sink;
     mw_status status;          /* the first failure of ours; the sink has its own        */
     mw_string_pool strings;    /* the table of strings; all of them have been written   */
@@ -347,7 +348,7 @@ static void add_label(pprof_writer *writer, const char *key, uint32_t string, ui
 static void add_labels(pprof_writer *writer, const mw_snapshot *snapshot, mw_site_row site,
                        uint32_t node, bool is_older)
 {
-    uint32_t region = mw_call_tree_region(writer->tree, node);
+    uint32_t region = writer->regions == NULL ? 0 : writer->regions[node];
 
     add_label(writer, "thread", string_of(writer, mw_snapshot_thread_name(snapshot, site.thread)),
               0);
@@ -432,6 +433,8 @@ static mw_status writer_init(pprof_writer *writer)
         status = mw_alloc_grow(writer->alloc, &writer->functions, 0, &writer->function_capacity,
                                sizeof *writer->functions, UINT32_MAX);
     writer->function_count = 1;
+    if (status == MW_OK)
+        status = mw_call_tree_regions(writer->tree, writer->alloc, &writer->regions);
     return status;
 }
 
@@ -442,6 +445,8 @@ static void writer_done(pprof_writer *writer)
     mw_buffer_done(&writer->inner);
     mw_string_pool_done(&writer->strings);
     mw_hash_index_done(&writer->function_index);
+    mw_alloc_release(writer->alloc, writer->regions,
+                     writer->tree->node_count * sizeof *writer->regions);
     mw_alloc_release(writer->alloc, writer->functions,
                      writer->function_capacity * sizeof *writer->functions);
 }
