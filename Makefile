@@ -57,10 +57,10 @@ help: ## this list
 build: $(installed) ## memwhy in .venv: .venv/bin/python has it, .venv/bin/memwhy is the command
 
 # In a fresh system all that the goal needs is named at once, not piece by piece.
-NEEDS := compiler python
-test asan: NEEDS := compiler python cmocka python-tests
-test-all: NEEDS := compiler python cmocka clang python-tests
-lint: NEEDS := compiler python cmocka clang clang-format
+NEEDS := compiler libraries python
+test asan: NEEDS := compiler libraries python cmocka python-tests
+test-all: NEEDS := compiler libraries python cmocka clang python-tests
+lint: NEEDS := compiler libraries python cmocka clang clang-format
 
 $(environment): tools/requirements.txt
 	@$(prepare) $(NEEDS)
@@ -73,7 +73,7 @@ $(environment): tools/requirements.txt
 
 # --no-build-isolation and a lasting build directory: what did not change is not compiled.
 $(installed): $(environment) $(sources)
-	@$(prepare) compiler python
+	@$(prepare) compiler libraries python
 	@echo "building memwhy into $(VENV)" >&2
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(alone) $(python) -m pip install --quiet \
 	    --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall \
@@ -101,11 +101,11 @@ unit_tests = mkdir -p $(RESULTS); : >$(RESULTS)/$(1).json; \
     cp $(BUILD)/$(1)/meson-logs/testlog*.json $(RESULTS)/$(1).json || status=1; exit $$status
 
 test-unit: $(environment)
-	@$(prepare) cmocka
+	@$(prepare) libraries cmocka
 	@$(call unit_tests,unit)
 
 test-unit-clang: $(environment)
-	@$(prepare) cmocka clang
+	@$(prepare) libraries cmocka clang
 	@export CC=clang; $(call unit_tests,unit-clang)
 
 test-python: build
@@ -144,7 +144,7 @@ export TSAN_OPTIONS  ?= allocator_may_return_null=1:halt_on_error=1
 export UBSAN_OPTIONS ?= halt_on_error=1:print_stacktrace=1
 
 asan: build ## the unit tests under AddressSanitizer, then the extension under it
-	@$(prepare) cmocka python-tests
+	@$(prepare) libraries cmocka python-tests
 	@$(call sanitized,asan,address)
 	@$(call configured,$(BUILD)/asan-python,-Db_sanitize=address -Db_lundef=false \
 	    --prefix=/ -Dpython.purelibdir=/site -Dpython.platlibdir=/site)
@@ -155,15 +155,15 @@ asan: build ## the unit tests under AddressSanitizer, then the extension under i
 	    $(python) -m pytest $(TESTS) -q -m 'not no_sanitizer'
 
 ubsan: $(environment) ## the unit tests under UndefinedBehaviorSanitizer
-	@$(prepare) cmocka
+	@$(prepare) libraries cmocka
 	@$(call sanitized,ubsan,undefined)
 
 tsan: $(environment) ## the unit tests under ThreadSanitizer
-	@$(prepare) cmocka
+	@$(prepare) libraries cmocka
 	@$(call sanitized,tsan,thread)
 
 valgrind: $(environment) ## the unit tests under valgrind
-	@$(prepare) cmocka valgrind
+	@$(prepare) libraries cmocka valgrind
 	@$(call unit_tests,valgrind,,--timeout-multiplier 20 \
 	    --wrap='valgrind --quiet --error-exitcode=9 --leak-check=full \
 	        --suppressions=$(CURDIR)/tools/valgrind.supp')
@@ -172,7 +172,7 @@ valgrind: $(environment) ## the unit tests under valgrind
 sweeps = $(basename $(notdir $(shell grep -l whichever_allocation_fails tests/unit/*_test.c)))
 
 torture: $(environment) ## every allocation fails in turn, under AddressSanitizer
-	@$(prepare) cmocka
+	@$(prepare) libraries cmocka
 	@$(call unit_tests,torture,-Db_sanitize=address -Db_lundef=false,$(or $(sweeps),none))
 
 # References are counted only by a debug build of Python: Debian has one.
@@ -246,7 +246,7 @@ lint-spelling: $(environment)
 	$(VENV)/bin/codespell
 
 compile-gcc compile-clang: compile-%: $(environment)
-	@$(prepare) cmocka $(filter clang,$*)
+	@$(prepare) libraries cmocka $(filter clang,$*)
 	@export CC=$*; $(call configured,$(BUILD)/lint-$*,-Dpython=true -Dtests=true -Dwerror=true)
 	$(alone) $(NINJA) -C $(BUILD)/lint-$* --quiet
 

@@ -44,10 +44,7 @@ mw_status mw_capture_peak(mw_capture *capture, mw_snapshot **ret_snapshot, mw_po
 const char *mw_capture_source_line(const mw_capture *capture, const char *file, int32_t line,
                                    size_t *ret_length);
 
-/* ── running through a series ────────────────────────────────────────────────────── */
-
-/* Goes through all snapshots in order, cheaply: only what changes is looked at. */
-typedef struct mw_capture_replay mw_capture_replay;
+/* ── who contributed to a merged capture ─────────────────────────────────────────── */
 
 typedef struct mw_capture_tally {
     uint64_t live_bytes;
@@ -56,11 +53,31 @@ typedef struct mw_capture_tally {
     uint64_t total_blocks;
 } mw_capture_tally;
 
+/* One of the captures that `memwhy merge` made this one of. */
+typedef struct mw_capture_input {
+    const char *file; /* its name as it was given                        */
+    const char *program;
+    const char *host;
+    int64_t pid;
+    uint64_t start_unix_ns;
+    uint64_t time_ns;       /* of the moment that was taken, since it began */
+    mw_capture_tally tally; /* what it had then, of which the sum is here   */
+} mw_capture_input;
+
+/* None of a capture that was not merged. */
+const mw_capture_input *mw_capture_inputs(const mw_capture *capture, size_t *ret_count);
+
+/* ── running through a series ────────────────────────────────────────────────────── */
+
+/* Goes through all snapshots in order, cheaply: only what changes is looked at. */
+typedef struct mw_capture_replay mw_capture_replay;
+
 mw_status mw_capture_replay_new(mw_capture *capture, mw_capture_replay **ret_replay,
                                 mw_error *reterr) MW_MUST_CHECK;
 void mw_capture_replay_free(mw_capture_replay *replay); /* accepts NULL */
 
-/* Steps to the next snapshot; false behind the last.  Cannot fail: all is checked. */
+/* Steps to the next snapshot; false behind the last.  Cannot fail: all is checked; only if
+ * somebody changed the file meanwhile it ends early. */
 bool mw_capture_replay_next(mw_capture_replay *replay);
 /* Now, by site number: mw_snapshot_site_count + 1 of them, of which [0] means nothing. */
 const mw_capture_tally *mw_capture_replay_tallies(const mw_capture_replay *replay);

@@ -9,8 +9,7 @@
  */
 #pragma once
 
-#include "core/snapshot.h"
-#include "core/timeline.h"
+#include "capture/capture.h"
 
 #include <stdbool.h>
 
@@ -52,6 +51,10 @@ mw_status mw_capture_writer_peak(mw_capture_writer *writer, const mw_snapshot *s
                                  const mw_point *point, mw_error *reterr) MW_MUST_CHECK;
 
 mw_status mw_capture_writer_child(mw_capture_writer *writer, const mw_child *child,
+                                  mw_error *reterr) MW_MUST_CHECK;
+
+/* Says what a merged capture was made of. */
+mw_status mw_capture_writer_input(mw_capture_writer *writer, const mw_capture_input *input,
                                   mw_error *reterr) MW_MUST_CHECK;
 
 /* Says how the process ended, and closes the file. */

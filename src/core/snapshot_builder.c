@@ -194,6 +194,11 @@ mw_status mw_snapshot_builder_finish(mw_snapshot_builder *builder, mw_snapshot *
     return MW_OK;
 }
 
+const mw_snapshot_tables *mw_snapshot_builder_tables(const mw_snapshot_builder *builder)
+{
+    return builder->tables;
+}
+
 void mw_snapshot_builder_sampled(mw_snapshot_builder *builder, uint64_t sample_bytes)
 {
     builder->tables->sample_bytes = sample_bytes;

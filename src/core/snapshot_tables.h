@@ -87,6 +87,9 @@ struct mw_snapshot {
 /* The most threads whose names are kept. */
 enum { MW_SNAPSHOT_THREAD_MAXIMUM = 1 << 24 };
 
+/* What the builder has made so far; pointers into it hold until it makes more. */
+const mw_snapshot_tables *mw_snapshot_builder_tables(const mw_snapshot_builder *builder);
+
 /* An empty snapshot of [tables], of which it takes a reference of its own; when it
  * fails, it does not.  Without tallies: the caller makes them. */
 mw_status mw_snapshot_new(mw_snapshot_tables *tables, mw_snapshot **ret_snapshot) MW_MUST_CHECK;
