@@ -13,6 +13,7 @@
 #include "core/group.h"
 
 #include "base/hash_index.h"
+#include "core/region.h"
 #include "core/snapshot_tables.h"
 
 #include <assert.h>
@@ -30,6 +31,8 @@ typedef struct grouping {
     mw_hash_index index; /* of rows by key; item is the row's number plus one      */
     uint32_t *memo;      /* owned; by frame, traceback, …: row number plus one, or 0 */
     uint32_t memo_count;
+    mw_string *regions; /* owned; by path: the innermost region; else NULL           */
+    uint32_t region_count;
 } grouping;
 
 /* ── names of keys ───────────────────────────────────────────────────────────────── */
@@ -38,7 +41,7 @@ static const char *const key_names[MW_GROUP_COUNT] = {
     [MW_GROUP_LINE] = "lineno",         [MW_GROUP_FILE] = "filename",
     [MW_GROUP_TRACEBACK] = "traceback", [MW_GROUP_FUNCTION] = "function",
     [MW_GROUP_MODULE] = "module",       [MW_GROUP_THREAD] = "thread",
-    [MW_GROUP_DOMAIN] = "domain",
+    [MW_GROUP_DOMAIN] = "domain",       [MW_GROUP_REGION] = "region",
 };
 
 const char *mw_group_key_name(mw_group_key key)
@@ -66,6 +69,7 @@ static uint32_t memo_size(const mw_snapshot_tables *tables, mw_group_key key)
     case MW_GROUP_TRACEBACK:
         return tables->traceback_count;
     case MW_GROUP_THREAD:
+    case MW_GROUP_REGION:
         return tables->strings.count;
     case MW_GROUP_DOMAIN:
         return DOMAIN_MEMO_COUNT;
@@ -80,16 +84,19 @@ static mw_frame innermost_frame(const mw_snapshot_tables *tables, const mw_site_
 }
 
 /* A number that only sites of one row have. */
-static uint32_t memo_number(const mw_snapshot_tables *tables, mw_group_key key,
-                            const mw_site_key *site)
+static uint32_t memo_number(const grouping *work, const mw_site_key *site)
 {
-    switch (key) {
+    const mw_snapshot_tables *tables = work->tables;
+
+    switch (work->rows.key) {
     case MW_GROUP_TRACEBACK:
         return site->traceback.index;
     case MW_GROUP_THREAD:
         return mw_snapshot_thread_string(tables, site->thread).index;
     case MW_GROUP_DOMAIN:
         return site->domain;
+    case MW_GROUP_REGION:
+        return work->regions[site->path.index].index;
     default:
         return innermost_frame(tables, site).index;
     }
@@ -135,6 +142,9 @@ static mw_row row_of_site(const grouping *work, const mw_site_key *site)
     case MW_GROUP_DOMAIN:
         row.domain = site->domain;
         return row;
+    case MW_GROUP_REGION:
+        row.label = work->regions[site->path.index];
+        return row;
     default:
         return row_of_frame(work, innermost_frame(work->tables, site));
     }
@@ -172,7 +182,7 @@ static mw_status intern_row(grouping *work, const mw_row *wanted, uint32_t *ret_
 static inline mw_status find_row_of_site(grouping *work, const mw_site_key *site,
                                          uint32_t *ret_item)
 {
-    uint32_t number = memo_number(work->tables, work->rows.key, site);
+    uint32_t number = memo_number(work, site);
     mw_row wanted;
     mw_status status;
 
@@ -425,19 +435,24 @@ static mw_status add_estimates(grouping *work, mw_group_scope scope,
 static mw_status grouping_init(grouping *work, const mw_snapshot *snapshot, mw_group_key key,
                                mw_alloc *alloc)
 {
-    work->snapshot = snapshot;
-    work->tables = snapshot->tables;
-    work->alloc = alloc;
-    work->rows = (mw_rows){.alloc = alloc, .key = key};
+    *work = (grouping){.snapshot = snapshot,
+                       .tables = snapshot->tables,
+                       .alloc = alloc,
+                       .rows = {.alloc = alloc, .key = key}};
     mw_hash_index_init(&work->index, alloc);
     work->memo_count = memo_size(snapshot->tables, key);
     work->memo = mw_alloc_array(alloc, work->memo_count, sizeof *work->memo);
-    return work->memo != NULL ? MW_OK : MW_NO_MEMORY;
+    if (work->memo == NULL)
+        return MW_NO_MEMORY;
+    return key == MW_GROUP_REGION
+               ? mw_region_names(snapshot, alloc, &work->regions, &work->region_count)
+               : MW_OK;
 }
 
 static void grouping_done(grouping *work)
 {
     mw_alloc_release(work->alloc, work->memo, work->memo_count * sizeof *work->memo);
+    mw_alloc_release(work->alloc, work->regions, work->region_count * sizeof *work->regions);
     mw_hash_index_done(&work->index);
     mw_rows_done(&work->rows);
 }

@@ -7,7 +7,8 @@
 
 #include "core/rows.h"
 
-/* "lineno", "filename", "traceback", "function", "module", "thread", "domain". */
+/* "lineno", "filename", "traceback", "function", "module", "thread", "domain",
+ * "region". */
 const char *mw_group_key_name(mw_group_key key);
 /* Returns false when no key has that name. */
 bool mw_group_key_parse(const char *name, mw_group_key *ret_key);

@@ -44,7 +44,12 @@ static int compare_frames(const mw_snapshot_tables *tables_a, mw_path a,
     const mw_frame_row *frame_b = &tables_b->frames[tables_b->paths[b.index].frame.index];
     int order = compare_strings(tables_a, frame_a->file, tables_b, frame_b->file);
 
-    return order != 0 ? order : compare_numbers(frame_a->line, frame_b->line);
+    if (order == 0)
+        order = compare_numbers(frame_a->line, frame_b->line);
+    if (order == 0 &&
+        (mw_snapshot_is_region(tables_a, frame_a) || mw_snapshot_is_region(tables_b, frame_b)))
+        order = compare_strings(tables_a, frame_a->function, tables_b, frame_b->function);
+    return order;
 }
 
 /* The path's ancestor (or itself) with [depth] frames. */
@@ -147,6 +152,8 @@ int mw_row_compare_keys(mw_group_key key, const mw_row *a, const mw_row *b)
     case MW_GROUP_THREAD:
         return compare_strings(tables_a, mw_snapshot_thread_string(tables_a, a->thread), tables_b,
                                mw_snapshot_thread_string(tables_b, b->thread));
+    case MW_GROUP_REGION:
+        return compare_strings(tables_a, a->label, tables_b, b->label);
     case MW_GROUP_DOMAIN:
     case MW_GROUP_COUNT:
         break;
@@ -173,6 +180,8 @@ uint64_t mw_row_hash_key(mw_group_key key, const mw_row *row)
         return mw_string_pool_hash(strings, row->label.index);
     case MW_GROUP_THREAD:
         return mw_string_pool_hash(strings, mw_snapshot_thread_string(tables, row->thread).index);
+    case MW_GROUP_REGION:
+        return mw_string_pool_hash(strings, row->label.index);
     case MW_GROUP_DOMAIN:
     case MW_GROUP_COUNT:
         break;

@@ -15,6 +15,7 @@ typedef enum mw_group_key {
     MW_GROUP_MODULE,    /* module of the most recent frame, else its file                 */
     MW_GROUP_THREAD,    /* by the thread's name                                           */
     MW_GROUP_DOMAIN,
+    MW_GROUP_REGION, /* by the name of the innermost region of the whole path (core/region.h) */
     MW_GROUP_COUNT,
 } mw_group_key;
 
@@ -24,7 +25,7 @@ typedef struct mw_row {
     const mw_snapshot *snapshot; /* borrowed; whose tables the key refers to              */
     mw_string file;              /* line, file, function                                  */
     int32_t line;                /* line                                                  */
-    mw_string label;             /* function and module: its name                         */
+    mw_string label;             /* function, module and region: its name; 0: no region   */
     mw_traceback traceback;      /* traceback                                             */
     mw_thread thread;            /* thread: one of those that bear the name               */
     uint32_t domain;             /* domain                                                */

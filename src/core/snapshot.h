@@ -13,7 +13,8 @@
  *   paths        (caller path, frame, depth): a tree whose root is path 0
  *   tracebacks   a path cut to the `frame_limit` most recent frames, and how many
  *                frames there were; two tracebacks are one if their (file, line)
- *                sequences and totals are equal, whatever the function names say
+ *                sequences, the regions among them and the totals are equal, whatever
+ *                the function names say
  *   sites        (traceback, path, domain, thread, epoch) with live bytes and blocks
  *   runs         (site, block size, how many such blocks in a row): the blocks in
  *                order, so that `snapshot.traces[i]` is a binary search
@@ -43,6 +44,10 @@
 enum { MW_TOTAL_FRAMES_UNKNOWN = 0 };
 
 typedef struct mw_snapshot mw_snapshot; /* see core/snapshot_tables.h */
+
+/* The file of frames that are no function's but a region, a named step in a path (core/region.h):
+ * the name is where others have their function's. */
+#define MW_REGION_FILE "<region>"
 
 typedef struct mw_frame_row {
     mw_string file;

@@ -16,6 +16,7 @@
 #include "core/snapshot_tables.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define SEQUENCE_BASE MW_HASH_SECOND
 
@@ -225,6 +226,18 @@ static bool frames_are_equal(const mw_frame_row *a, const mw_frame_row *b)
            a->function.index == b->function.index && a->module.index == b->module.index;
 }
 
+/* Remembers the file of regions when the first comes. */
+static void note_region(mw_snapshot_tables *tables, const mw_frame_row *row)
+{
+    const mw_string_pool *strings = &tables->strings;
+
+    if (row->function.index != 0 &&
+        mw_string_pool_length(strings, row->file.index) == sizeof MW_REGION_FILE - 1 &&
+        memcmp(mw_string_pool_bytes(strings, row->file.index), MW_REGION_FILE,
+               sizeof MW_REGION_FILE - 1) == 0)
+        tables->region_file = row->file;
+}
+
 mw_status mw_snapshot_builder_frame(mw_snapshot_builder *builder, mw_frame_row row,
                                     mw_frame *ret_frame)
 {
@@ -247,18 +260,32 @@ mw_status mw_snapshot_builder_frame(mw_snapshot_builder *builder, mw_frame_row r
         return status;
     ret_frame->index = tables->frame_count++;
     tables->frames[ret_frame->index] = row;
+    if (row.line == 0)
+        note_region(tables, &row);
     mw_hash_index_add(&builder->frame_index, hash, ret_frame->index);
     return MW_OK;
 }
 
-/* What a frame adds to the hash of a sequence: its file's name and its line, and nothing
- * that differs from one snapshot to another. */
+/* What a frame adds to the hash of a sequence: its file's name and its line, a region's name,
+ * and nothing that differs from one snapshot to another. */
 static uint64_t frame_hash(const mw_snapshot_tables *tables, mw_frame frame)
 {
     const mw_frame_row *row = &tables->frames[frame.index];
+    uint64_t file_hash = mw_string_pool_hash(&tables->strings, row->file.index);
 
-    return mw_hash_combine(mw_string_pool_hash(&tables->strings, row->file.index),
-                           (uint32_t)row->line);
+    if (mw_snapshot_is_region(tables, row))
+        return mw_hash_combine(file_hash,
+                               mw_string_pool_hash(&tables->strings, row->function.index));
+    return mw_hash_combine(file_hash, (uint32_t)row->line);
+}
+
+/* Whether two frames are the same in a traceback. */
+static bool frames_look_equal(const mw_snapshot_tables *tables, const mw_frame_row *a,
+                              const mw_frame_row *b)
+{
+    return a->file.index == b->file.index && a->line == b->line &&
+           (a->function.index == b->function.index ||
+            (!mw_snapshot_is_region(tables, a) && !mw_snapshot_is_region(tables, b)));
 }
 
 uint32_t mw_snapshot_builder_depth(const mw_snapshot_builder *builder, mw_path path)
@@ -318,7 +345,8 @@ static uint64_t sequence_hash(const mw_snapshot_builder *builder, mw_path path, 
     return hash;
 }
 
-/* Whether the [count] most recent frames of two paths have the same files and lines. */
+/* Whether the [count] most recent frames of two paths have the same files and lines, and are
+ * the same regions. */
 static bool sequences_are_equal(const mw_snapshot_tables *tables, mw_path a, mw_path b,
                                 uint32_t count)
 {
@@ -328,7 +356,7 @@ static bool sequences_are_equal(const mw_snapshot_tables *tables, mw_path a, mw_
         const mw_frame_row *frame_a = &tables->frames[path_a->frame.index];
         const mw_frame_row *frame_b = &tables->frames[path_b->frame.index];
 
-        if (frame_a->file.index != frame_b->file.index || frame_a->line != frame_b->line)
+        if (!frames_look_equal(tables, frame_a, frame_b))
             return false;
         a = path_a->caller;
         b = path_b->caller;

@@ -51,11 +51,12 @@ typedef struct mw_snapshot_tables {
     uint32_t frame_limit;
     uint64_t sample_bytes; /* mean distance of marks; 0: every block is there */
     mw_string_pool strings;
-    mw_frame_row *frames; /* owned, like all arrays below          */
+    mw_string region_file; /* MW_REGION_FILE, once there is a frame of that kind */
+    mw_frame_row *frames;  /* owned, like all arrays below          */
     mw_path_row *paths;
     mw_traceback_row *tracebacks;
-    uint64_t *sequence_hashes; /* by traceback: of its (file, line)s alone, the same in
-                                  every snapshot                            */
+    uint64_t *sequence_hashes; /* by traceback: of its (file, line)s and regions alone,
+                                  the same in every snapshot                */
     mw_site_key *sites;
     mw_string *thread_names; /* by thread; threads beyond it have no name */
     uint32_t frame_count, frame_capacity;
@@ -127,6 +128,13 @@ static inline mw_path mw_snapshot_jump_below(const mw_snapshot_tables *tables, m
     const mw_path_row *second = &tables->paths[first->jump.index];
 
     return row->depth - first->depth == first->depth - second->depth ? first->jump : caller;
+}
+
+/* Whether a frame is a region. */
+static inline bool mw_snapshot_is_region(const mw_snapshot_tables *tables, const mw_frame_row *row)
+{
+    return row->file.index == tables->region_file.index && row->file.index != 0 &&
+           row->function.index != 0;
 }
 
 /* The name of [thread], or the empty string. */

@@ -13,7 +13,7 @@ typedef struct model_key {
     struct {
         const char *text;
         int64_t number;
-    } items[MODEL_DEPTH];
+    } items[2 * MODEL_DEPTH];
     uint32_t count;
 } model_key;
 
@@ -48,6 +48,23 @@ static inline void model_key_add(model_key *key, const char *text, int64_t numbe
     key->count++;
 }
 
+/* A frame of a traceback; of a region the name counts as well. */
+static inline void model_key_add_step(model_key *key, const model_frame *frame)
+{
+    model_key_add(key, frame->file, frame->line);
+    if (model_is_region(frame))
+        model_key_add(key, frame->function, 0);
+}
+
+/* Of the innermost region, within the limit or not. */
+static inline const char *model_region_name(const model_block *block)
+{
+    for (uint32_t i = 0; i < block->depth; i++)
+        if (model_is_region(&block->frames[i]))
+            return block->frames[i].function;
+    return "";
+}
+
 static inline model_key model_key_of_frame(const model_frame *frame, mw_group_key by)
 {
     model_key key = {.count = 0};
@@ -69,11 +86,13 @@ static inline model_key model_key_of_block(const snapshot_model *model, const mo
 
     if (by == MW_GROUP_TRACEBACK) {
         for (uint32_t i = model_kept(model, block); i != 0; i--)
-            model_key_add(&key, block->frames[i - 1].file, block->frames[i - 1].line);
+            model_key_add_step(&key, &block->frames[i - 1]);
     } else if (by == MW_GROUP_THREAD) {
         model_key_add(&key, model_thread_name(block->thread), 0);
     } else if (by == MW_GROUP_DOMAIN) {
         model_key_add(&key, "", block->domain);
+    } else if (by == MW_GROUP_REGION) {
+        model_key_add(&key, model_region_name(block), 0);
     } else {
         return model_key_of_frame(&block->frames[0], by);
     }
@@ -124,17 +143,23 @@ static inline void rows_model_group(const snapshot_model *model, mw_group_key by
 static inline model_key model_key_of_traceback(const mw_row *row)
 {
     mw_traceback_row traceback = mw_snapshot_traceback(row->snapshot, row->traceback);
-    model_key key = {.count = traceback.frame_count};
+    model_frame frames[MODEL_DEPTH];
+    model_key key = {.count = 0};
     mw_path path = traceback.path;
 
-    for (uint32_t i = traceback.frame_count; i != 0; i--) {
+    for (uint32_t i = 0; i < traceback.frame_count; i++) {
         mw_frame_row frame =
             mw_snapshot_frame(row->snapshot, mw_snapshot_path_frame(row->snapshot, path));
 
-        key.items[i - 1].text = mw_snapshot_string(row->snapshot, frame.file, NULL);
-        key.items[i - 1].number = frame.line;
+        frames[i] = (model_frame){
+            .file = mw_snapshot_string(row->snapshot, frame.file, NULL),
+            .function = mw_snapshot_string(row->snapshot, frame.function, NULL),
+            .line = frame.line,
+        };
         path = mw_snapshot_path_caller(row->snapshot, path);
     }
+    for (uint32_t i = traceback.frame_count; i != 0; i--)
+        model_key_add_step(&key, &frames[i - 1]);
     return key;
 }
 
@@ -147,7 +172,7 @@ static inline model_key model_key_of_row(mw_group_key by, const mw_row *row)
 
     if (by == MW_GROUP_TRACEBACK)
         return model_key_of_traceback(row);
-    if (by == MW_GROUP_MODULE)
+    if (by == MW_GROUP_MODULE || by == MW_GROUP_REGION)
         model_key_add(&key, label, 0);
     else if (by == MW_GROUP_THREAD)
         model_key_add(&key, mw_snapshot_thread_name(row->snapshot, row->thread), 0);

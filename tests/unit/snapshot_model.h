@@ -40,8 +40,18 @@ static const char *const model_functions[] = {"", "f", "g"};
 static const char *const model_modules[] = {"", "m", "n", "b"};
 static const char *const model_threads[] = {"", "main", "worker", "worker"};
 
+/* Of both kinds that a frame may be: a region's name is its function. */
+static inline bool model_is_region(const model_frame *frame)
+{
+    return strcmp(frame->file, MW_REGION_FILE) == 0;
+}
+
 static inline model_frame model_random_frame(mw_random *random)
 {
+    if (mw_random_below(random, 6) == 0)
+        return (model_frame){.file = MW_REGION_FILE,
+                             .function = model_functions[1 + mw_random_below(random, 2)],
+                             .module = ""};
     return (model_frame){
         .file = model_files[mw_random_below(random, 6)],
         .function = model_functions[mw_random_below(random, 3)],

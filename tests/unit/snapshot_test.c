@@ -72,6 +72,9 @@ static bool same_sequence(const snapshot_model *model, const model_block *a, con
         if (strcmp(a->frames[i].file, b->frames[i].file) != 0 ||
             a->frames[i].line != b->frames[i].line)
             return false;
+        if (model_is_region(&a->frames[i]) &&
+            strcmp(a->frames[i].function, b->frames[i].function) != 0)
+            return false;
     }
     return true;
 }
