@@ -182,7 +182,7 @@ static PyObject *traced_get_traceback(unsigned int domain, uintptr_t address)
 
     if (is_quiet() || our_module == NULL)
         return ((traceback_function *)targets[GET_TRACEBACK].original)(domain, address);
-    snapshot = mw_tracing_snapshot_block(domain, address);
+    snapshot = mw_tracing_plain_snapshot_block(domain, address);
     if (snapshot == NULL && !PyErr_Occurred())
         return ((traceback_function *)targets[GET_TRACEBACK].original)(domain, address);
     if (snapshot == NULL)

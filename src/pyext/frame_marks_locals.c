@@ -307,6 +307,14 @@ bool mw_locals_mark_write(mw_py_frame *frame, uint64_t mark)
     return true;
 }
 
+void mw_locals_mark_void(mw_py_frame *frame)
+{
+    mw_locals_mark *carrier = (mw_locals_mark *)mw_locals_mark_of(frame);
+
+    if (carrier != NULL && carrier->frame == frame)
+        carrier->mark = MW_FRAMES_NO_MARK;
+}
+
 #else
 
 bool mw_locals_marks_init(void)
@@ -326,6 +334,11 @@ bool mw_locals_mark_write(mw_py_frame *frame, uint64_t mark)
     (void)frame;
     (void)mark;
     return false;
+}
+
+void mw_locals_mark_void(mw_py_frame *frame)
+{
+    (void)frame;
 }
 
 void mw_locals_marks_replenish(void)

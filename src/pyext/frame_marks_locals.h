@@ -122,5 +122,7 @@ bool mw_locals_marks_init(void);
 bool mw_locals_marks_suit(const PyCodeObject *code, uint64_t epoch);
 /* Puts [mark] into [frame], whose code suits.  Returns whether it is there now. */
 bool mw_locals_mark_write(mw_py_frame *frame, uint64_t mark);
+/* Takes the mark of [frame] away, if it has one. */
+void mw_locals_mark_void(mw_py_frame *frame);
 /* Makes more marks where the last was used up; not from inside an allocator. */
 void mw_locals_marks_replenish(void);

@@ -46,6 +46,12 @@ static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
     frame->stacktop = (int)(uint32_t)mark;
 }
 
+static inline void mw_frames_void_mark(mw_py_frame *frame)
+{
+    if (frame->stacktop < 0)
+        frame->stacktop = -1;
+}
+
 static inline uint64_t mw_frames_make_mark(uint32_t session, uint32_t value)
 {
     return (uint32_t)-2 - (session << MW_FRAMES_MARK_VALUE_BITS | value);

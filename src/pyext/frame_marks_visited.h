@@ -53,6 +53,10 @@ static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
 {
 }
 
+static inline void mw_frames_void_mark(mw_py_frame *frame)
+{
+}
+
 #else
 
 _Static_assert(offsetof(mw_py_frame, owner) == offsetof(mw_py_frame, return_offset) + 2 &&
@@ -86,6 +90,12 @@ static inline void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
 
     memcpy((char *)&frame->return_offset + sizeof value, &value, sizeof value);
     frame->visited = (uint8_t)(mark >> MW_FRAMES_VISITED_SHIFT);
+}
+
+static inline void mw_frames_void_mark(mw_py_frame *frame)
+{
+    if (mw_frames_can_carry(frame))
+        frame->visited = 0;
 }
 
 #endif

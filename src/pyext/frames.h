@@ -23,6 +23,8 @@
  *   PyObject *mw_frames_globals(const mw_py_frame *frame)
  *       Borrowed; NULL where the frame has none.
  *   bool mw_frames_is_generator(const mw_py_frame *frame)
+ *   const PyFrameObject *mw_frames_object(const mw_py_frame *frame)
+ *       Borrowed; NULL where nobody has asked for one.
  *
  * and, for frame_marks.h, which says what a mark is and why it may be trusted:
  *
@@ -33,6 +35,8 @@
  *   uint64_t mw_frames_read_mark(const mw_py_frame *frame)
  *       What stands in the place of the mark, with something else than a mark there too.
  *   void mw_frames_write_mark(mw_py_frame *frame, uint64_t mark)
+ *   void mw_frames_void_mark(mw_py_frame *frame)
+ *       Takes a mark away, if there is one.
  *   uint64_t mw_frames_make_mark(uint32_t session, uint32_t value)
  *       Sessions go from MW_FRAMES_MARK_FIRST to MW_FRAMES_MARK_LAST, values to
  *       MW_FRAMES_MARK_VALUE_MAXIMUM; a mark of session MW_FRAMES_MARK_NEVER is never
@@ -70,9 +74,8 @@
 #if PY_VERSION_HEX >= 0x030E0000
 #include <internal/pycore_interpframe_structs.h>
 #include <internal/pycore_structs.h>
-#else
-#include <internal/pycore_frame.h>
 #endif
+#include <internal/pycore_frame.h>
 #if PY_VERSION_HEX < 0x030C0000
 #include <internal/pycore_pystate.h>
 #endif
@@ -115,6 +118,12 @@ static inline bool mw_frames_is_complete(const mw_py_frame *frame)
 
     return code != NULL &&
            (mw_frames_is_generator(frame) || !mw_frames_is_before_resume(frame, code));
+}
+
+/* Whether the frame that [object] is of has ended: the object owns what is left of it. */
+static inline bool mw_frames_has_ended(const PyFrameObject *object)
+{
+    return object->f_frame->owner == FRAME_OWNED_BY_FRAME_OBJECT;
 }
 
 /* Compares the frames of the calling thread, as read here, with what the public API says

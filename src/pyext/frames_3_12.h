@@ -41,6 +41,12 @@ static inline bool mw_frames_is_generator(const mw_py_frame *frame)
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
+/* In a frame on the C stack the field is never written. */
+static inline const PyFrameObject *mw_frames_object(const mw_py_frame *frame)
+{
+    return frame->owner != FRAME_OWNED_BY_CSTACK ? frame->frame_obj : NULL;
+}
+
 #define MW_FRAMES_LOCALS_MARKS 1
 /* What stands in `f_locals` is handed out by locals() and the like. */
 #define MW_FRAMES_LOCALS_BECOME_DICT 1

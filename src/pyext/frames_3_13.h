@@ -45,6 +45,12 @@ static inline bool mw_frames_is_generator(const mw_py_frame *frame)
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
+/* In a frame on the C stack the field is never written. */
+static inline const PyFrameObject *mw_frames_object(const mw_py_frame *frame)
+{
+    return frame->owner != FRAME_OWNED_BY_CSTACK ? frame->frame_obj : NULL;
+}
+
 #define MW_FRAMES_LOCALS_MARKS 1
 
 /* Whether sys.monitoring may have put its own instructions in the place of any other. */

@@ -53,4 +53,10 @@ static inline bool mw_frames_is_generator(const mw_py_frame *frame)
     return frame->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
+/* In a frame of the interpreter's own the field is never written. */
+static inline const PyFrameObject *mw_frames_object(const mw_py_frame *frame)
+{
+    return frame->owner < FRAME_OWNED_BY_INTERPRETER ? frame->frame_obj : NULL;
+}
+
 #include "pyext/frame_marks_visited.h"

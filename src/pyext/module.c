@@ -28,7 +28,8 @@ static int module_exec(PyObject *module)
     mw_module_state *state = PyModule_GetState(module);
 
     if (mw_tracing_init() < 0 || mw_reuse_hooks_init(module) < 0 ||
-        mw_types_add(module, state) < 0 || mw_sampling_add(module) < 0)
+        mw_types_add(module, state) < 0 || mw_region_type_add(module) < 0 ||
+        mw_sampling_add(module) < 0)
         return -1;
     if (PyModule_AddFunctions(module, report_methods) < 0 ||
         PyModule_AddFunctions(module, mw_frame_marks_check_methods) < 0 ||

@@ -4,6 +4,7 @@
 #include "pyext/code_registry.h"
 #include "pyext/frame_marks_check.h"
 #include "pyext/mechanisms.h"
+#include "pyext/region_steps.h"
 
 enum { DEPTH_MAXIMUM = MW_STACK_DEPTH_MAXIMUM };
 
@@ -219,6 +220,15 @@ static inline outer_mark mark_outer(const PyThreadState *thread, mw_py_frame *fr
     return mw_locals_mark_write(frame, mark_for(caller)) ? MARKED : UNMARKABLE;
 }
 
+/* From the path of the caller of [frame] to the one that a mark of [frame] would hold: with
+ * the regions that the frame has entered. */
+static inline mw_status enter_regions(mw_tracer *tracer, const mw_py_frame *frame, mw_path *path)
+{
+    if (__builtin_expect(!mw_regions_may_be_of(frame), 1))
+        return MW_OK;
+    return mw_region_steps_take(tracer, frame, path);
+}
+
 /* ── the walk outward ────────────────────────────────────────────────────────────── */
 
 /* Where [frame] stands among the remembered frames below [top], or -1.  The hint may have
@@ -283,16 +293,19 @@ static bool base_holds(const mw_tracer *tracer)
 
 /* Where the fresh frames begin: what is called from where. */
 typedef struct beginning {
-    mw_path path;        /* of the caller of the outermost fresh frame                  */
+    mw_path path;        /* of the caller of the outermost fresh frame; with the regions
+                            of that frame if it is the anchor                           */
     mw_py_frame *anchor; /* that frame, if it carries a mark; else NULL                 */
     uint32_t kept;       /* of the remembered frames: they lie outward of the fresh ones */
 } beginning;
 
-/* The path up to the remembered frame [index]. */
+/* The path up to the remembered frame [index]; behind all of them, if that is -1, begins the
+ * one whose mark the base is. */
 static beginning begin_after(int64_t index)
 {
-    return (beginning){index >= 0 ? stack.frames[index].path : stack.base, NULL,
-                       (uint32_t)(index + 1)};
+    if (index >= 0)
+        return (beginning){stack.frames[index].path, NULL, (uint32_t)(index + 1)};
+    return (beginning){stack.base, stack.is_anchored ? stack.frames[0].frame : NULL, 0};
 }
 
 static bool is_of_thread(const PyThreadState *thread)
@@ -526,8 +539,9 @@ static __attribute__((noinline)) mw_status take_steps(inward *way)
 {
     enum { BATCH = 64 };
     mw_tracer *tracer = way->tracer;
-    uint32_t count = stack.fresh_count < BATCH ? stack.fresh_count : BATCH;
     mw_py_frame **outermost = &stack.fresh[stack.fresh_count];
+    uint32_t fitting = stack.fresh_count < BATCH ? stack.fresh_count : BATCH;
+    uint32_t count = mw_region_steps_none_in(outermost - 1, fitting);
     known_instruction known[BATCH];
     mw_instruction instructions[BATCH] = {0};
     mw_path paths[BATCH];
@@ -561,6 +575,11 @@ static mw_status intern_fresh(mw_tracer *tracer, const PyThreadState *thread, be
         mw_py_frame *frame = stack.fresh[stack.fresh_count - 1];
         known_step step = *step_of(frame);
 
+        if (__builtin_expect(mw_regions_are_in_force(), 0) && frame != from.anchor) {
+            status = enter_regions(tracer, frame, &way.path);
+            if (status != MW_OK)
+                break;
+        }
         if (__builtin_expect(step.key == key_of(frame) && step.caller == way.path.index, 1)) {
             status = settle(&way, frame, (mw_path){step.path & ~SUITS}, step.path & SUITS);
         } else {
@@ -615,8 +634,12 @@ static mw_status walk_plainly(mw_tracer *tracer, const PyThreadState *thread, mw
     for (; frame != NULL && status == MW_OK; frame = mw_frames_caller(frame))
         status = push_fresh(frame);
     *ret_depth = stack.fresh_count;
-    while (stack.fresh_count > 0 && status == MW_OK)
-        status = mw_stack_walk_step(tracer, *ret_path, stack.fresh[--stack.fresh_count], ret_path);
+    while (stack.fresh_count > 0 && status == MW_OK) {
+        frame = stack.fresh[--stack.fresh_count];
+        status = enter_regions(tracer, frame, ret_path);
+        if (status == MW_OK)
+            status = mw_stack_walk_step(tracer, *ret_path, frame, ret_path);
+    }
     return status;
 }
 
@@ -629,6 +652,8 @@ static mw_status check_look(mw_tracer *tracer, const PyThreadState *thread, mw_p
     uint32_t depth;
     mw_status status = walk_plainly(tracer, thread, mw_frames_caller(frame), &depth, path);
 
+    if (status == MW_OK)
+        status = enter_regions(tracer, frame, path);
     mw_the_stack_marks.checks++;
     plan_next_check(depth);
     if (status == MW_OK && path->index != found.index) {
@@ -652,6 +677,8 @@ static __attribute__((noinline)) mw_status look_further(mw_tracer *tracer,
 
         if (!row_holds(tracer, thread, caller, ret_path))
             status = walk(tracer, thread, caller, ret_path);
+        if (status == MW_OK)
+            status = enter_regions(tracer, frame, ret_path);
         if (status != MW_OK)
             return status;
         mark_innermost(thread, frame, *ret_path);
@@ -710,6 +737,7 @@ void mw_stack_walk_begin(void)
 
     reset();
     begin_epoch();
+    mw_region_steps_begin();
     plan_next_check(0);
     if (reason == NULL)
         reason = session < MW_FRAMES_MARK_LAST ? mw_frame_marks_objection()
@@ -723,17 +751,36 @@ void mw_stack_walk_begin(void)
 }
 
 /* Half of a session's values are left to the tables that come: those beyond go unmarked. */
-void mw_stack_walk_end(const mw_tracer *tracer)
+static void leave_values_behind(const mw_tracer *tracer)
 {
     mw_stack_marks *marks = &mw_the_stack_marks;
 
-    marks->session = MW_FRAMES_MARK_NEVER;
     if (tracer->paths.count > MW_FRAMES_MARK_VALUE_MAXIMUM / 2 - marks->first_value) {
         marks->first_value = 0;
         session += session < MW_FRAMES_MARK_LAST;
     } else {
         marks->first_value += tracer->paths.count;
     }
+}
+
+void mw_stack_walk_end(const mw_tracer *tracer)
+{
+    mw_the_stack_marks.session = MW_FRAMES_MARK_NEVER;
+    leave_values_behind(tracer);
+    reset();
+}
+
+void mw_stack_walk_forget_all(const mw_tracer *tracer)
+{
+    reset();
+    if (!mw_stack_walk_has_marks())
+        return;
+    leave_values_behind(tracer);
+    mw_the_stack_marks.session = session < MW_FRAMES_MARK_LAST ? session : MW_FRAMES_MARK_NEVER;
+}
+
+void mw_stack_walk_forget_row(void)
+{
     reset();
 }
 

@@ -25,6 +25,9 @@
  * taken over that has not been compared, so a frame that was popped and pushed again at
  * the same address deceives nobody.
  *
+ * A region that a frame has entered (regions.h) is a step between the frame and its caller:
+ * "the path of the caller of a frame" is meant with it, in marks too.
+ *
  * The first 512 looks of a process, and then one in 4096, whatever way they took, are
  * compared with a plain walk that remembers nothing; should the two ever differ, marks are
  * switched off for good.
@@ -120,6 +123,10 @@ mw_path mw_stack_walk_raw(mw_raw_lane *lane, const PyThreadState *thread);
 void mw_stack_walk_begin(void);
 /* The tables are about to go: voids every mark and every remembered frame. */
 void mw_stack_walk_end(const mw_tracer *tracer);
+/* What is remembered of frames that carry no mark may no longer be so. */
+void mw_stack_walk_forget_row(void);
+/* Nor what any mark says; not to be done often, since it uses up values. */
+void mw_stack_walk_forget_all(const mw_tracer *tracer);
 /* Switches marks off until the process ends. */
 void mw_stack_walk_disable_marks(void);
 /* Compares one look in [looks] from now on, at least 1. */

@@ -4,6 +4,7 @@
  * marks.
  */
 #include "pyext/code_registry.h"
+#include "pyext/region_steps.h"
 #include "pyext/stack_walk.h"
 
 enum { RAW_FRAMES_FEW = 128 };
@@ -11,8 +12,12 @@ enum { RAW_FRAMES_FEW = 128 };
 static mw_status step_raw(mw_raw_lane *lane, const mw_py_frame *frame, mw_path *path)
 {
     mw_instruction instruction;
-    mw_status status = mw_code_registry_raw_instruction(lane, frame, &instruction);
+    mw_status status = MW_OK;
 
+    if (mw_regions_may_be_of(frame))
+        status = mw_region_steps_take_raw(lane, frame, path);
+    if (status == MW_OK)
+        status = mw_code_registry_raw_instruction(lane, frame, &instruction);
     if (status != MW_OK || instruction.index == MW_INSTRUCTION_TRANSPARENT)
         return status;
     return mw_path_trie_child(&lane->paths, *path, instruction, path);

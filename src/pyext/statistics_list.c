@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/region.h"
 #include "pyext/record.h"
 #include "pyext/types.h"
 #include "pyext/utf8.h"
@@ -55,6 +56,12 @@ static PyObject *thread_label(mw_faces *faces, mw_thread thread)
     return *name != '\0' ? mw_utf8_to_str(name, strlen(name)) : PyUnicode_FromString("<unknown>");
 }
 
+static PyObject *region_label(mw_faces *faces, mw_string name)
+{
+    return name.index != 0 ? Py_XNewRef(mw_faces_string(faces, name))
+                           : PyUnicode_FromString(MW_REGION_NONE);
+}
+
 static PyObject *row_traceback(mw_module_state *state, mw_faces *faces, mw_group_key key,
                                const mw_row *row)
 {
@@ -76,6 +83,8 @@ static PyObject *row_traceback(mw_module_state *state, mw_faces *faces, mw_group
         return label_traceback(state, Py_XNewRef(label), Py_None, label);
     case MW_GROUP_THREAD:
         return label_traceback(state, thread_label(faces, row->thread), Py_None, Py_None);
+    case MW_GROUP_REGION:
+        return label_traceback(state, region_label(faces, row->label), Py_None, Py_None);
     default:
         label = PyUnicode_FromFormat("domain %u", (unsigned int)row->domain);
         return label_traceback(state, label, Py_None, Py_None);

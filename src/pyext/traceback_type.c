@@ -469,9 +469,37 @@ static int append_text(PyObject *lines, PyObject *text_take)
     return result;
 }
 
+/* Appends "  <region> NAME" if the frame is a region, which the standard module's never are.
+ * Returns 1 if it is one, 0 if not, -1 with an exception. */
+static int append_region(PyObject *lines, PyObject *frame, mw_module_state *state)
+{
+    PyObject *pair, *name;
+    int result = 0;
+
+    if (!Py_IS_TYPE(frame, state->frame_type))
+        return 0;
+    pair = mw_record_peek(frame, MW_FRAME_PAIR);
+    if (pair == NULL || !PyTuple_CheckExact(pair) || PyTuple_GET_SIZE(pair) != 2 ||
+        !PyUnicode_Check(PyTuple_GET_ITEM(pair, 0)) ||
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(pair, 0), MW_REGION_FILE) != 0)
+        return 0;
+    name = PyObject_GetAttrString(frame, "function");
+    if (name == NULL)
+        return -1;
+    if (PyUnicode_Check(name))
+        result =
+            append_text(lines, PyUnicode_FromFormat("  %s %U", MW_REGION_FILE, name)) < 0 ? -1 : 1;
+    Py_DECREF(name);
+    return result;
+}
+
 static int append_frame(PyObject *lines, PyObject *frame, mw_module_state *state,
                         PyObject *linecache)
 {
+    int is_region = append_region(lines, frame, state);
+
+    if (is_region != 0)
+        return is_region;
     PyObject *file = PyObject_GetAttr(frame, state->names.filename);
     PyObject *line = file != NULL ? PyObject_GetAttr(frame, state->names.lineno) : NULL;
     PyObject *source = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pyext/tracing.h"
 
+#include "core/region.h"
 #include "pyext/allocator_hooks.h"
 #include "pyext/capi_domains.h"
 #include "pyext/code_registry.h"
@@ -10,6 +11,7 @@
 #include "pyext/frames.h"
 #include "pyext/mechanisms.h"
 #include "pyext/raise.h"
+#include "pyext/regions.h"
 #include "pyext/reuse_hooks.h"
 #include "pyext/sampling.h"
 #include "pyext/sampling_hooks.h"
@@ -340,6 +342,39 @@ PyObject *mw_tracing_take_snapshot(PyObject *module, PyObject *ignored)
     return mw_snapshot_object_new(PyModule_GetState(module), snapshot);
 }
 
+/* The same as the standard module would have it, whose frames are all functions' own; takes
+ * the snapshot, and returns NULL with an exception. */
+static mw_snapshot *without_regions(mw_snapshot *snapshot_take)
+{
+    mw_snapshot *stripped = NULL;
+
+    if (snapshot_take == NULL)
+        return NULL;
+    if (mw_region_strip(snapshot_take, mw_alloc_system(), &stripped) != MW_OK)
+        PyErr_NoMemory();
+    mw_snapshot_release(snapshot_take);
+    return stripped;
+}
+
+PyDoc_STRVAR(take_plain_snapshot_doc,
+             "_take_plain_snapshot($module, /)\n"
+             "--\n\n"
+             "take_snapshot() without regions, as memwhy.tracemalloc has it.");
+
+static PyObject *take_plain_snapshot(PyObject *module, PyObject *ignored)
+{
+    mw_snapshot *snapshot;
+
+    if (!mw_the_tracer.is_active) {
+        PyErr_SetString(PyExc_RuntimeError, not_tracing);
+        return NULL;
+    }
+    snapshot = without_regions(snapshot_now());
+    if (snapshot == NULL)
+        return NULL;
+    return mw_snapshot_object_new(PyModule_GetState(module), snapshot);
+}
+
 PyDoc_STRVAR(get_traces_doc, "_get_traces($module, /)\n"
                              "--\n\n"
                              "Get traces of all memory blocks allocated by Python.\n\n"
@@ -355,7 +390,7 @@ static PyObject *get_traces(PyObject *module, PyObject *ignored)
 
     if (!mw_the_tracer.is_active)
         return PyList_New(0);
-    snapshot = snapshot_now();
+    snapshot = without_regions(snapshot_now());
     if (snapshot == NULL)
         return NULL;
     traces = mw_raw_traces_list(PyModule_GetState(module), snapshot);
@@ -382,6 +417,11 @@ mw_snapshot *mw_tracing_snapshot_block(unsigned int domain, uintptr_t address)
     return status == MW_OK ? snapshot : NULL;
 }
 
+mw_snapshot *mw_tracing_plain_snapshot_block(unsigned int domain, uintptr_t address)
+{
+    return without_regions(mw_tracing_snapshot_block(domain, address));
+}
+
 /* The same for the block that [object] lies in. */
 static mw_snapshot *snapshot_of_object(PyObject *object)
 {
@@ -406,7 +446,7 @@ PyDoc_STRVAR(get_raw_object_traceback_doc,
 
 static PyObject *get_raw_object_traceback(PyObject *module, PyObject *object)
 {
-    mw_snapshot *snapshot = snapshot_of_object(object);
+    mw_snapshot *snapshot = without_regions(snapshot_of_object(object));
 
     if (snapshot == NULL)
         return none_unless_raised();
@@ -421,9 +461,9 @@ PyDoc_STRVAR(get_object_traceback_doc,
              "Return None if memwhy is not tracing or did not trace the allocation of\n"
              "the object.");
 
-static PyObject *get_object_traceback(PyObject *module, PyObject *object)
+/* Of the only block of a snapshot, which it takes. */
+static PyObject *traceback_of(PyObject *module, mw_snapshot *snapshot)
 {
-    mw_snapshot *snapshot = snapshot_of_object(object);
     PyObject *traceback;
 
     if (snapshot == NULL)
@@ -432,6 +472,21 @@ static PyObject *get_object_traceback(PyObject *module, PyObject *object)
         mw_traceback_object_from_snapshot(PyModule_GetState(module), snapshot, (mw_traceback){1});
     mw_snapshot_release(snapshot);
     return traceback;
+}
+
+static PyObject *get_object_traceback(PyObject *module, PyObject *object)
+{
+    return traceback_of(module, snapshot_of_object(object));
+}
+
+PyDoc_STRVAR(get_plain_object_traceback_doc,
+             "_get_plain_object_traceback($module, obj, /)\n"
+             "--\n\n"
+             "get_object_traceback() without regions, as memwhy.tracemalloc has it.");
+
+static PyObject *get_plain_object_traceback(PyObject *module, PyObject *object)
+{
+    return traceback_of(module, without_regions(snapshot_of_object(object)));
 }
 
 PyDoc_STRVAR(check_marks_doc,
@@ -506,9 +561,12 @@ PyMethodDef mw_tracing_methods[] = {
     {"get_lost", mw_tracing_get_lost, METH_NOARGS, get_lost_doc},
     {"get_degraded", get_degraded, METH_NOARGS, get_degraded_doc},
     {"take_snapshot", mw_tracing_take_snapshot, METH_NOARGS, take_snapshot_doc},
+    {"_take_plain_snapshot", take_plain_snapshot, METH_NOARGS, take_plain_snapshot_doc},
     {"_get_traces", get_traces, METH_NOARGS, get_traces_doc},
     {"_get_object_traceback", get_raw_object_traceback, METH_O, get_raw_object_traceback_doc},
     {"get_object_traceback", get_object_traceback, METH_O, get_object_traceback_doc},
+    {"_get_plain_object_traceback", get_plain_object_traceback, METH_O,
+     get_plain_object_traceback_doc},
     {"_check_marks", check_marks, METH_VARARGS, check_marks_doc},
     {"_check_tallies", check_tallies, METH_NOARGS, check_tallies_doc},
     {"_in_main_interpreter", in_main_interpreter, METH_NOARGS, in_main_interpreter_doc},
@@ -528,7 +586,8 @@ int mw_tracing_init(void)
     }
     if (mw_code_registry_init() < 0)
         return -1;
-    if (mw_allocator_hooks_init() < 0 || mw_capi_domains_init() < 0) {
+    /* Regions first: around fork their lock is taken after that of a lane, as in a walk. */
+    if (mw_regions_init() < 0 || mw_allocator_hooks_init() < 0 || mw_capi_domains_init() < 0) {
         PyErr_NoMemory();
         return -1;
     }

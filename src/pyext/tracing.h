@@ -19,6 +19,8 @@ PyObject *mw_tracing_take_snapshot(PyObject *module, PyObject *ignored);
 /* The snapshot of one block, to be released; NULL without an exception when it is not
  * known. */
 struct mw_snapshot *mw_tracing_snapshot_block(unsigned int domain, uintptr_t address);
+/* The same without regions. */
+struct mw_snapshot *mw_tracing_plain_snapshot_block(unsigned int domain, uintptr_t address);
 
 /* Puts our hooks back where somebody has taken them out, and warns: 0, or -1 with the warning
  * as an exception. */

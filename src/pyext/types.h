@@ -28,6 +28,9 @@ int mw_statistic_types_add(PyObject *module, mw_module_state *state);
 int mw_filter_types_add(PyObject *module, mw_module_state *state);
 int mw_snapshot_type_add(PyObject *module, mw_module_state *state);
 
+/* The context manager behind memwhy.region, which needs no state, and get_regions(). */
+int mw_region_type_add(PyObject *module);
+
 /* Makes a type from [spec] with [base] (NULL for object), sets *ret_type and adds it to
  * [module] under its own name. */
 int mw_type_add(PyObject *module, PyType_Spec *spec, PyTypeObject *base, PyTypeObject **ret_type);
