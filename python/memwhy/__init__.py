@@ -33,6 +33,7 @@ from memwhy._memwhy import (
     get_degraded,
     get_object_traceback,
     get_overhead,
+    get_regions,
     get_sampling,
     get_traceback_limit,
 )
@@ -47,6 +48,7 @@ from memwhy._memwhy import (
     _either_take_snapshot as take_snapshot,
 )
 from memwhy._exact import exact
+from memwhy._regions import carry, region
 from memwhy._start import start
 from memwhy._trace import trace
 
@@ -60,16 +62,19 @@ __all__ = [
     "StatisticDiff",
     "Trace",
     "Traceback",
+    "carry",
     "clear_traces",
     "exact",
     "get_degraded",
     "get_lost",
     "get_object_traceback",
     "get_overhead",
+    "get_regions",
     "get_sampling",
     "get_traceback_limit",
     "get_traced_memory",
     "is_tracing",
+    "region",
     "reset_peak",
     "start",
     "stop",

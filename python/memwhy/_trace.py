@@ -4,7 +4,7 @@ import sys
 
 from memwhy import _memwhy
 
-_KEY_TYPES = ("lineno", "filename", "function", "module", "thread", "domain")
+_KEY_TYPES = ("lineno", "filename", "function", "module", "thread", "domain", "region")
 _DIFFERENCE = ("difference", "deference")  # the second is how a well-known article spells it
 _WHOLE_TRACEBACK = 65535
 _HERE = __file__
@@ -22,8 +22,8 @@ class trace:
 
     frame       frames that tracebacks keep; None (default) keeps whole tracebacks
     top         how many rows to show; default 10
-    key_type    "lineno" (default), "filename", "function", "module", "thread" or "domain":
-                what is alive, by that key; "traceback": the biggest traceback;
+    key_type    "lineno" (default), "filename", "function", "module", "thread", "domain" or
+                "region": what is alive, by that key; "traceback": the biggest traceback;
                 "difference": the change by line since the body began
     file        where to print, default sys.stderr; None prints nothing
 

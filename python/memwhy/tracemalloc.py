@@ -78,7 +78,7 @@ def get_object_traceback(obj):
     if _get_object_traceback is not _memwhy._get_object_traceback:
         frames = _get_object_traceback(obj)
         return Traceback(frames) if frames is not None else None
-    traceback = _memwhy.get_object_traceback(obj)
+    traceback = _memwhy._get_plain_object_traceback(obj)
     if traceback is not None:
         traceback._total_nframe = None  # the standard module does not tell either
     return traceback
@@ -100,7 +100,7 @@ def take_snapshot():
         and _get_traces is _memwhy._get_traces
         and get_traceback_limit is _memwhy.get_traceback_limit
     ):
-        return _memwhy.take_snapshot()
+        return _memwhy._take_plain_snapshot()
     traces = _get_traces()
     traceback_limit = get_traceback_limit()
     return Snapshot(traces, traceback_limit)

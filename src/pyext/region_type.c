@@ -262,7 +262,44 @@ static PyObject *get_regions(PyObject *module, PyObject *ignored)
                          "refused", (unsigned long long)counts.refused);
 }
 
+PyDoc_STRVAR(current_regions_doc,
+             "_current_regions($module, /)\n--\n\n"
+             "The names of the regions that the caller is in, innermost first: a list.");
+
+static int append_names(PyObject *list, const mw_frame_regions *regions)
+{
+    int result = 0;
+
+    for (uint32_t left = regions->count; left > 0 && result == 0; left--) {
+        size_t length;
+        const char *bytes = mw_regions_name_bytes(regions->names[left - 1], &length);
+        PyObject *name = mw_utf8_to_str(bytes, length);
+
+        result = name != NULL ? PyList_Append(list, name) : -1;
+        Py_XDECREF(name);
+    }
+    return result;
+}
+
+static PyObject *current_regions(PyObject *module, PyObject *ignored)
+{
+    const mw_py_frame *frame = mw_frames_innermost(PyThreadState_Get());
+    PyObject *list = PyList_New(0);
+
+    for (; list != NULL && frame != NULL; frame = mw_frames_caller(frame)) {
+        mw_frame_regions regions;
+
+        if (!mw_regions_may_be_of(frame))
+            continue;
+        mw_regions_of(frame, &regions);
+        if (append_names(list, &regions) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
 static PyMethodDef functions[] = {
+    {"_current_regions", current_regions, METH_NOARGS, current_regions_doc},
     {"get_regions", get_regions, METH_NOARGS, get_regions_doc},
     {NULL, NULL, 0, NULL},
 };

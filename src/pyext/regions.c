@@ -75,6 +75,12 @@ mw_region_name mw_regions_name(const char *utf8, size_t length)
     return (mw_region_name){names.count};
 }
 
+const char *mw_regions_name_bytes(mw_region_name name, size_t *ret_length)
+{
+    *ret_length = names.entries[name.index].length;
+    return names.entries[name.index].bytes;
+}
+
 mw_status mw_regions_instruction(mw_code_table *codes, mw_region_name name,
                                  mw_instruction *ret_instruction)
 {

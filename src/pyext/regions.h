@@ -70,6 +70,9 @@ void mw_regions_of_raw(const mw_py_frame *frame, mw_frame_regions *ret_regions);
 /* The number of a name; that of all others once there are too many.  The GIL is held. */
 mw_region_name mw_regions_name(const char *utf8, size_t length);
 
+/* Its UTF-8, which stays as it is for good. */
+const char *mw_regions_name_bytes(mw_region_name name, size_t *ret_length);
+
 /* The step that a name stands for, in any table: an instruction of the function [name] in
  * the file MW_REGION_FILE. */
 mw_status mw_regions_instruction(mw_code_table *codes, mw_region_name name,
