@@ -17,6 +17,11 @@ bool mw_region_is_frame(const mw_snapshot *snapshot, mw_frame frame)
     return mw_snapshot_is_region(snapshot->tables, &snapshot->tables->frames[frame.index]);
 }
 
+bool mw_region_is_row(const mw_snapshot *snapshot, mw_frame_row row)
+{
+    return mw_snapshot_is_region(snapshot->tables, &row);
+}
+
 /* Whether there are any. */
 static bool has_regions(const mw_snapshot *snapshot)
 {

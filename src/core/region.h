@@ -12,8 +12,9 @@
 /* What reports say where there is none; patterns are compared with it too. */
 #define MW_REGION_NONE "<no region>"
 
-/* Whether [frame] is a region, whose name is its function. */
+/* Whether [frame] is a region, whose name is its function; and the same of a frame's row. */
 bool mw_region_is_frame(const mw_snapshot *snapshot, mw_frame frame);
+bool mw_region_is_row(const mw_snapshot *snapshot, mw_frame_row row);
 
 /* The name of the innermost region of each path, 0 where there is none: an array of
  * [ret_count] items, by path, for the caller to release to [alloc]. */

@@ -300,6 +300,11 @@ const mw_estimate *mw_snapshot_allocated(const mw_snapshot *snapshot, mw_site si
     return site.index < snapshot->allocated_capacity ? &snapshot->allocated[site.index] : NULL;
 }
 
+uint32_t mw_snapshot_frame_count(const mw_snapshot *snapshot)
+{
+    return snapshot->tables->frame_count - 1;
+}
+
 uint32_t mw_snapshot_site_count(const mw_snapshot *snapshot)
 {
     return snapshot->tables->site_count - 1;

@@ -107,6 +107,7 @@ mw_estimate mw_snapshot_estimate(const mw_snapshot *snapshot);
 const mw_estimate *mw_snapshot_allocated(const mw_snapshot *snapshot, mw_site site);
 
 uint32_t mw_snapshot_site_count(const mw_snapshot *snapshot);      /* sites are 1 … count      */
+uint32_t mw_snapshot_frame_count(const mw_snapshot *snapshot);     /* frames are 1 … count     */
 uint32_t mw_snapshot_traceback_count(const mw_snapshot *snapshot); /* tracebacks are 1 … count */
 
 /* UTF-8 bytes, NUL-terminated for convenience; [ret_length] may be NULL. */

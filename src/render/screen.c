@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/screen.h"
 
+#include "core/region.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +51,17 @@ const char *mw_screen_file(const mw_snapshot *snapshot, mw_string file)
     return *name == '\0' ? "<unknown>" : name;
 }
 
+/* "<region> NAME" */
+static void write_region(const mw_screen *screen, const mw_snapshot *snapshot, mw_frame_row frame,
+                         uint32_t columns)
+{
+    size_t length;
+    const char *name = mw_snapshot_string(snapshot, frame.function, &length);
+
+    mw_sink_text(screen->sink, MW_REGION_FILE " ");
+    mw_sink_clean(screen->sink, name, length, columns - (uint32_t)sizeof MW_REGION_FILE);
+}
+
 void mw_screen_place(const mw_screen *screen, const mw_snapshot *snapshot, mw_frame_row frame,
                      uint32_t columns)
 {
@@ -57,6 +70,10 @@ void mw_screen_place(const mw_screen *screen, const mw_snapshot *snapshot, mw_fr
     char line[24] = "";
     uint32_t used;
 
+    if (mw_region_is_row(snapshot, frame)) {
+        write_region(screen, snapshot, frame, columns);
+        return;
+    }
     if (frame.line > 0)
         snprintf(line, sizeof line, ":%d", (int)frame.line);
     columns -= (uint32_t)strlen(line);
@@ -91,6 +108,12 @@ static void write_frame(const mw_screen *screen, const mw_snapshot *snapshot, mw
     size_t length;
     const char *function = mw_snapshot_string(snapshot, frame.function, &length);
 
+    if (mw_region_is_row(snapshot, frame)) {
+        mw_sink_text(screen->sink, "  ");
+        write_region(screen, snapshot, frame, UINT32_MAX);
+        mw_sink_text(screen->sink, "\n");
+        return;
+    }
     mw_sink_text(screen->sink, "  File \"");
     mw_places_write(screen->places, mw_screen_file(snapshot, frame.file), UINT32_MAX, screen->sink);
     mw_sink_format(screen->sink, "\", line %d", (int)frame.line);
