@@ -37,7 +37,7 @@ typedef struct run_options {
     char **program; /* what follows our options, ends with NULL  */
 } run_options;
 
-static const char *const groupings[] = {"line", "file", "function", "traceback"};
+static const char *const groupings[] = {"line", "file", "function", "region", "traceback"};
 
 /* ── options ─────────────────────────────────────────────────────────────────────── */
 
@@ -69,7 +69,8 @@ static int take_grouping(const char *text, const char **ret_by)
             *ret_by = groupings[i];
             return MW_EXIT_DONE;
         }
-    return mw_command_fail("--by takes line, file, function or traceback, not \"%s\".", text);
+    return mw_command_fail("--by takes line, file, function, region or traceback, not \"%s\".",
+                           text);
 }
 
 static int take_option(run_options *options, const char *name, const char *value)
@@ -234,7 +235,8 @@ const mw_command mw_command_run = {
              "[OPTIONS] -c CODE [ARGUMENTS]",
     .summary = "run a Python program traced, and say at its end what memory is still alive",
     .details = "  --top N         how many rows the table has (10; of tracebacks, 3)\n"
-               "  --by KEY        what a row is: line, file, function or traceback (line)\n"
+               "  --by KEY        what a row is: line, file, function, region or traceback\n"
+               "                  (line)\n"
                "  --json FILE     write the summary as JSON too, when the program ends\n"
                "  --nframe N      keep only the N most recent frames of each traceback (all)\n"
                "  --python P      the interpreter, a path or a name on PATH (the one beside\n"

@@ -91,6 +91,7 @@ static int parse_key(const char *by, mw_group_key *ret_key)
     static const char *const names[MW_GROUP_COUNT] = {[MW_GROUP_LINE] = "line",
                                                       [MW_GROUP_FILE] = "file",
                                                       [MW_GROUP_FUNCTION] = "function",
+                                                      [MW_GROUP_REGION] = "region",
                                                       [MW_GROUP_TRACEBACK] = "traceback"};
 
     for (int key = 0; key < MW_GROUP_COUNT; key++)

@@ -187,6 +187,8 @@ static mw_status write_row(const json_writer *writer, const mw_row *row, mw_allo
         mw_status status = write_traceback(writer, row, alloc);
         if (status != MW_OK)
             return status;
+    } else if (writer->summary->by == MW_GROUP_REGION) {
+        write_name(writer, "region", row->label);
     } else {
         mw_sink_text(writer->sink, "\"at\": ");
         write_frame(writer, mw_row_frame(&writer->verdict->blames, writer->summary->by, row));
@@ -220,6 +222,7 @@ mw_status mw_summary_write_json(const mw_summary *summary, mw_alloc *alloc, mw_s
     static const char *const keys[MW_GROUP_COUNT] = {[MW_GROUP_LINE] = "line",
                                                      [MW_GROUP_FILE] = "file",
                                                      [MW_GROUP_FUNCTION] = "function",
+                                                     [MW_GROUP_REGION] = "region",
                                                      [MW_GROUP_TRACEBACK] = "traceback"};
     mw_verdict verdict;
     json_writer writer = {.summary = summary, .verdict = &verdict, .sink = sink};

@@ -56,7 +56,7 @@ def complaint(*arguments, **options):
     (["run", "--nframe", "65536", "x"],
      '--nframe takes a whole number from 1 to 65535, not "65536".'),
     (["run", "--by", "nonsense", "x.py"],
-     '--by takes line, file, function or traceback, not "nonsense".'),
+     '--by takes line, file, function, region or traceback, not "nonsense".'),
     (["run", "no_such.py"], 'cannot run "no_such.py": No such file or directory.'),
     (["run", "--python", "no-such-python", "-c", ""],
      'there is no interpreter "no-such-python" on PATH.'),

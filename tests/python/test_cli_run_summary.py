@@ -73,6 +73,27 @@ def test_summary_by(script, tmp_path, key, expected):
     assert expected in memwhy("run", f"--by={key}", script(LEAKY), cwd=tmp_path).stderr
 
 
+def test_summary_by_region(script, tmp_path):
+    program = script("""
+        import memwhy
+
+        def load():
+            with memwhy.region("import of orders"):
+                return bytes(1_000_000)
+
+        KEPT = load()
+    """)
+    json_file = tmp_path / "out.json"
+    by_region = memwhy("run", "--by", "region", "--json", json_file, program, cwd=tmp_path)
+    table = by_region.stderr.split("\n\n")[2].splitlines()
+    assert [line[30:] for line in table] == ["region", "import of orders", "no region"]
+    rows = json.loads(json_file.read_text())["rows"]
+    assert [row["region"] for row in rows] == ["import of orders", None]
+    traceback = memwhy("run", "--by", "traceback", program, cwd=tmp_path).stderr
+    assert ('line 8, in <module>\n    KEPT = load()\n  <region> import of orders\n'
+            '  File "program.py", line 6, in load\n') in traceback
+
+
 def test_top_limits_the_table(script, tmp_path):
     result = memwhy("run", "--top", "1", script(LEAKY), cwd=tmp_path)
     table = result.stderr.split("\n\n")[2].splitlines()
