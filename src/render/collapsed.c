@@ -62,7 +62,7 @@ static mw_status write_tree(const mw_call_tree *tree, mw_alloc *alloc, mw_sink *
 {
     mw_frame_names names;
     stack_text stack;
-    mw_status status = mw_frame_names_init(&names, tree, MW_STACK_SEPARATOR, alloc);
+    mw_status status = mw_frame_names_init(&names, tree, alloc);
 
     if (status != MW_OK)
         return status;

@@ -30,10 +30,11 @@ typedef struct csv_writer {
 
 /* ── cells ───────────────────────────────────────────────────────────────────────── */
 
-/* Whether a spreadsheet may take the text for something to compute. */
-static bool looks_like_formula(const char *text, size_t length)
+/* Whether a spreadsheet may take the text for something to compute, or for such a text
+ * with its apostrophe. */
+static bool needs_apostrophe(const char *text, size_t length)
 {
-    return length != 0 && strchr("=+-@", *text) != NULL;
+    return length != 0 && strchr("=+-@'", *text) != NULL;
 }
 
 /* Writes what was put into `cell`, quoted where it must be, and empties it. */
@@ -47,7 +48,7 @@ static void write_cell(csv_writer *writer)
 
     if (is_quoted)
         mw_sink_text(writer->sink, "\"");
-    if (looks_like_formula(text, cell->length))
+    if (needs_apostrophe(text, cell->length))
         mw_sink_text(writer->sink, "'");
     for (size_t left = cell->length; left != 0;) {
         quote = memchr(text, '"', left);
@@ -193,7 +194,7 @@ static mw_status write_tree(const mw_call_tree *tree, const mw_view *view, mw_al
     mw_frame_names names;
     csv_writer writer = {
         .tree = tree, .names = &names, .has_changes = view->older != NULL, .sink = sink};
-    mw_status status = mw_frame_names_init(&names, tree, MW_STACK_SEPARATOR, alloc);
+    mw_status status = mw_frame_names_init(&names, tree, alloc);
 
     if (status != MW_OK)
         return status;

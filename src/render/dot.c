@@ -3,7 +3,7 @@
  * The call graph for graphviz: a node per function, an edge per pair of caller and callee,
  * each with what was allocated there and below.  Only the largest functions are drawn, and
  * the graph's title says how many are not; where functions between two drawn ones are left
- * out, a dashed edge leads over them.  Exact numbers are attributes that graphviz hands
+ * out, a dashed edge leads over them.  Of the edges, too, the largest are drawn.  Exact numbers are attributes that graphviz hands
  * through: bytes, self_bytes, and what they were before.
  *
  * The tree below has folded recursion, so a function is on no stack twice and its sum over
@@ -19,6 +19,7 @@
 
 enum {
     FUNCTIONS_MAXIMUM = 60, /* more than fits on a page, less than nobody reads */
+    EDGES_MAXIMUM = 120,    /* graphviz takes minutes for a tangle                      */
     LABEL_COLUMNS = 48,
     FONT_POINTS = 9,
     FONT_POINTS_SELF = 18, /* added for a function that holds everything */
@@ -52,6 +53,7 @@ typedef struct dot_graph {
     uint32_t *nearest;    /* owned; by node: the closest drawn node from there upwards   */
     dot_edge *edges;      /* owned; one per node at most                                 */
     uint32_t edge_count;
+    uint32_t drawn_edge_count; /* the first of them are drawn */
     mw_sink *sink;
 } dot_graph;
 
@@ -153,6 +155,24 @@ static void merge_edges(dot_graph *graph)
     graph->edge_count = count;
 }
 
+/* As by_change(). */
+static int edge_by_change(const void *left, const void *right)
+{
+    const dot_edge *a = left, *b = right;
+    int order =
+        first_if_larger(distance(a->bytes, a->bytes_before), distance(b->bytes, b->bytes_before));
+
+    if (order == 0)
+        order = first_if_larger(a->bytes, b->bytes);
+    return order != 0 ? order : by_ends(left, right);
+}
+
+static void choose_edges(dot_graph *graph)
+{
+    qsort(graph->edges, graph->edge_count, sizeof *graph->edges, edge_by_change);
+    graph->drawn_edge_count = graph->edge_count < EDGES_MAXIMUM ? graph->edge_count : EDGES_MAXIMUM;
+}
+
 static void find_edges(dot_graph *graph)
 {
     const mw_call_tree *tree = graph->tree;
@@ -177,6 +197,7 @@ static void find_edges(dot_graph *graph)
             };
     }
     merge_edges(graph);
+    choose_edges(graph);
 }
 
 /* ── text ────────────────────────────────────────────────────────────────────────── */
@@ -332,6 +353,10 @@ static void write_title(dot_graph *graph, mw_buffer *scratch)
         mw_sink_format(sink, " of %s; those not shown allocated %s themselves",
                        mw_count_format(graph->function_count).text,
                        mw_size_format(hidden.self_bytes).text);
+    if (graph->drawn_edge_count < graph->edge_count)
+        mw_sink_format(sink, "\\n%s of %s calls among them",
+                       mw_count_format(graph->drawn_edge_count).text,
+                       mw_count_format(graph->edge_count).text);
     mw_sink_format(sink, "\", bytes=%llu, hidden_self_bytes=%llu];\n",
                    (unsigned long long)now->bytes, (unsigned long long)hidden.self_bytes);
 }
@@ -350,7 +375,7 @@ static mw_status write_graph(dot_graph *graph)
     write_title(graph, &scratch);
     for (uint32_t i = 0; i < graph->drawn_count; i++)
         write_function(graph, &scratch, &graph->functions[i]);
-    for (uint32_t i = 0; i < graph->edge_count; i++)
+    for (uint32_t i = 0; i < graph->drawn_edge_count; i++)
         write_edge(graph, &graph->edges[i]);
     mw_sink_text(graph->sink, "}\n");
     mw_buffer_done(&scratch);

@@ -15,34 +15,34 @@ static void write_string(mw_sink *sink, const mw_snapshot *snapshot, mw_string s
     mw_sink_escaped(sink, bytes, length, special);
 }
 
-static void write_place(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row,
-                        const char *special)
+static void write_place(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row)
 {
     if (row.file.index == 0)
         mw_sink_text(sink, "<unknown>");
+    else if (row.function.index == 0 && row.line <= 0)
+        /* A number at the end, behind a blank, would be taken for a column of the line. */
+        write_string(sink, snapshot, row.file, MW_STACK_SEPARATOR " ");
     else
-        write_string(sink, snapshot, row.file, special);
+        write_string(sink, snapshot, row.file, MW_STACK_SEPARATOR);
     if (row.line > 0) {
         mw_sink_text(sink, ":");
         mw_sink_signed(sink, row.line);
     }
 }
 
-void mw_frame_name_write(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row,
-                         const char *special)
+void mw_frame_name_write(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row)
 {
     if (row.function.index == 0) {
-        write_place(sink, snapshot, row, special);
+        write_place(sink, snapshot, row);
         return;
     }
-    write_string(sink, snapshot, row.function, special);
+    write_string(sink, snapshot, row.function, MW_STACK_SEPARATOR);
     mw_sink_text(sink, " (");
-    write_place(sink, snapshot, row, special);
+    write_place(sink, snapshot, row);
     mw_sink_text(sink, ")");
 }
 
-mw_status mw_frame_names_init(mw_frame_names *ret_names, const mw_call_tree *tree,
-                              const char *special, mw_alloc *alloc)
+mw_status mw_frame_names_init(mw_frame_names *ret_names, const mw_call_tree *tree, mw_alloc *alloc)
 {
     mw_frame_names names = {.count = tree->frame_count};
     mw_status status;
@@ -53,7 +53,7 @@ mw_status mw_frame_names_init(mw_frame_names *ret_names, const mw_call_tree *tre
         names.text.sink.status = MW_NO_MEMORY;
     for (uint32_t i = 1; i < names.count && names.text.sink.status == MW_OK; i++) {
         const mw_call_frame *frame = &tree->frames[i];
-        mw_frame_name_write(&names.text.sink, frame->snapshot, frame->row, special);
+        mw_frame_name_write(&names.text.sink, frame->snapshot, frame->row);
         names.offsets[i + 1] = names.text.length;
     }
     status = names.text.sink.status;

@@ -18,13 +18,13 @@ typedef struct mw_frame_names {
 } mw_frame_names;
 
 /* Writes one name: "function (file:line)", or "file:line" where the function is not known,
- * and "<unknown>" where nothing is.  A line of 0 is left out. */
-void mw_frame_name_write(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row,
-                         const char *special);
+ * and "<unknown>" where nothing is.  A line of 0 is left out.  It has no separator in it, and
+ * does not end in a number behind a blank: one can be written there. */
+void mw_frame_name_write(mw_sink *sink, const mw_snapshot *snapshot, mw_frame_row row);
 
 /* MW_LIMIT where the names take over a GiB. */
-mw_status mw_frame_names_init(mw_frame_names *ret_names, const mw_call_tree *tree,
-                              const char *special, mw_alloc *alloc) MW_MUST_CHECK;
+mw_status mw_frame_names_init(mw_frame_names *ret_names, const mw_call_tree *tree, mw_alloc *alloc)
+    MW_MUST_CHECK;
 void mw_frame_names_done(mw_frame_names *names); /* accepts a zeroed struct */
 
 static inline void mw_frame_names_write(const mw_frame_names *names, uint32_t frame, mw_sink *sink)
