@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Snapshots, statistics and tracebacks as JSON, and as HTML for notebooks.
 
-C calls these functions for the methods to_json() and _repr_html_().
+C calls these functions for the methods to_json(), write() and _repr_html_().
 """
 
 import html
 import json
+import os
 
+from memwhy import _memwhy, _snapshot_file
 from memwhy._memwhy import Snapshot, Statistic, StatisticDiff, Traceback
 
 _TOP = 10
@@ -48,6 +50,25 @@ def _plain_snapshot(snapshot):
         "count": sum(one.count for one in statistics),
         "statistics": [_as_plain(one) for one in statistics],
     }
+
+
+def write(snapshot, filename, format, older):
+    """Write the snapshot, or its difference to an older one, in another tool's format."""
+    data = _memwhy._render(snapshot, format or _format_of(filename), older)
+    _snapshot_file.write_bytes(filename, data)
+
+
+def _format_of(filename):
+    """The format that the file's name ends with; the longest ending counts."""
+    formats = sorted(_memwhy._formats(), key=lambda one: -len(one[1]))
+    name = "" if isinstance(filename, int) else os.fsdecode(filename)
+    for format, extension in formats:
+        if name.endswith(extension):
+            return format
+    raise ValueError(
+        "%r does not end like a format's files (%s): say which with format="
+        % (filename, ", ".join(extension for _, extension in formats))
+    )
 
 
 def _table(caption, heads, rows):

@@ -57,11 +57,20 @@ def _checked(snapshot, filename):
 
 def dump(snapshot, filename):
     """Write the snapshot into the file.  Raises OSError if that cannot be."""
+    _write(filename, lambda file: pickle.dump(snapshot, file, pickle.HIGHEST_PROTOCOL))
+
+
+def write_bytes(filename, data):
+    """Write the bytes into the file.  Raises OSError if that cannot be."""
+    _write(filename, lambda file: file.write(data))
+
+
+def _write(filename, fill):
     if isinstance(filename, int) or not _can_be_replaced(filename):
         with open(filename, "wb") as file:
-            pickle.dump(snapshot, file, pickle.HIGHEST_PROTOCOL)
+            fill(file)
     else:
-        _replace(os.path.realpath(os.fsdecode(filename)), snapshot)
+        _replace(os.path.realpath(os.fsdecode(filename)), fill)
 
 
 def _can_be_replaced(filename):
@@ -73,14 +82,14 @@ def _can_be_replaced(filename):
         return os.path.isdir(directory)
 
 
-def _replace(path, snapshot):
+def _replace(path, fill):
     """Write beside the file, then rename; what fails leaves the old file as it was."""
     aside = os.path.join(os.path.dirname(path), ".memwhy-%s" % os.urandom(8).hex())
     if os.path.exists(path):
         open(path, "r+b").close()  # refuses where opening for writing would
     with open(aside, "xb") as file:
         try:
-            pickle.dump(snapshot, file, pickle.HIGHEST_PROTOCOL)
+            fill(file)
             file.flush()
             if os.path.exists(path):
                 os.fchmod(file.fileno(), stat.S_IMODE(os.stat(path).st_mode))

@@ -4,6 +4,7 @@
  */
 #include "pyext/compat.h"
 #include "pyext/doctor.h"
+#include "pyext/formats.h"
 #include "pyext/frame_marks_check.h"
 #include "pyext/module_state.h"
 #include "pyext/report.h"
@@ -15,11 +16,17 @@
 PyDoc_STRVAR(report_text_doc, "The summary of `memwhy run` as text; see memwhy._startup.");
 PyDoc_STRVAR(report_json_doc, "The summary of `memwhy run` as JSON; see docs/run.md.");
 
+PyDoc_STRVAR(render_doc, "The bytes of a snapshot's file in another tool's format; see write().");
+PyDoc_STRVAR(formats_doc, "The formats that there are: (name, extension of its files), ….");
+
 static PyMethodDef report_methods[] = {
     {"report_text", (PyCFunction)(void (*)(void))mw_report_text, METH_VARARGS | METH_KEYWORDS,
      report_text_doc},
     {"report_json", (PyCFunction)(void (*)(void))mw_report_json, METH_VARARGS | METH_KEYWORDS,
      report_json_doc},
+    {"_render", (PyCFunction)(void (*)(void))mw_formats_render, METH_VARARGS | METH_KEYWORDS,
+     render_doc},
+    {"_formats", mw_formats_list, METH_NOARGS, formats_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -434,6 +434,19 @@ static PyObject *snapshot_load(PyObject *unused, PyObject *args, PyObject *kwarg
     return mw_call_helper("memwhy._snapshot_file", "load", &filename, 1);
 }
 
+static PyObject *snapshot_write(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static const char *const names[] = {"filename", "format", "older"};
+    static const mw_parameters parameters = {"Snapshot.write", names, 3, 1, MW_METHOD};
+    PyObject *all[4] = {self, NULL, NULL, NULL};
+
+    if (mw_arguments_bind(&parameters, args, kwargs, &all[1]) < 0)
+        return NULL;
+    for (int i = 2; i < 4; i++)
+        all[i] = all[i] == NULL ? Py_None : all[i];
+    return mw_call_helper("memwhy._export", "write", all, 4);
+}
+
 static PyObject *snapshot_to_json(PyObject *self, PyObject *unused)
 {
     return mw_call_helper("memwhy._export", "to_json", &self, 1);
@@ -497,6 +510,14 @@ PyDoc_STRVAR(dump_doc, "dump($self, filename)\n--\n\n"
                        "Write the snapshot into a file, which is replaced only when all is "
                        "written.\n\nOSError if it cannot be written.");
 
+PyDoc_STRVAR(write_doc,
+             "write($self, filename, format=None, older=None)\n--\n\n"
+             "Write the snapshot into a file in a format that other tools read: 'pprof',\n"
+             "'speedscope', 'collapsed', 'csv', 'json' or 'dot'; by default as the file's name\n"
+             "ends.  With older, a snapshot to compare with, the file shows what changed.\n\n"
+             "The file is replaced only when all is written.  OSError if it cannot be written,\n"
+             "ValueError if there is no such format.");
+
 PyDoc_STRVAR(load_doc,
              "load(filename)\n--\n\n"
              "Load a snapshot from a file, written by dump() or by the standard module.\n\n"
@@ -518,6 +539,7 @@ static PyMethodDef snapshot_methods[] = {
     {"weight", snapshot_weight, METH_O, weight_doc},
     METHOD("filter_traces", snapshot_filter_traces, 0, filter_traces_doc),
     METHOD("dump", snapshot_dump, 0, dump_doc),
+    METHOD("write", snapshot_write, 0, write_doc),
     METHOD("load", snapshot_load, METH_STATIC, load_doc),
     METHOD("_group_by", snapshot_group_by, 0,
            "_group_by($self, key_type, cumulative)\n--\n\nReturn {traceback: Statistic}."),
