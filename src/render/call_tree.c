@@ -5,8 +5,10 @@
  * the nodes are put in reading order: siblings are gathered and sorted, and the place of each
  * follows from its caller's place and the sizes of its elder siblings.
  *
- * From the root on, each path of the snapshot is looked up once, however many sites share
- * it; inverted, each stack is walked by itself.
+ * From the root on, each path of a snapshot is looked up once, however many sites share it,
+ * and in two snapshots with the same tables once for both; as long as no two frames of a
+ * snapshot say the same, its paths need not be looked for.  Inverted, each stack is walked by
+ * itself.
  */
 #define _GNU_SOURCE
 #include "render/call_tree.h"
@@ -22,17 +24,22 @@
 
 enum { FOLDED_CALLERS = 256 };
 
-/* Of a node while the tree is made. */
+/* What is known while the tree is made. */
 typedef struct tree_maker {
     mw_call_tree tree; /* the result, until handed over                          */
     const mw_call_options *options;
-    mw_hash_index node_index;    /* of nodes by caller and frame                          */
+    mw_hash_index node_index;    /* of nodes by caller and frame; empty before it is needed */
     mw_hash_index frame_index;   /* of the tree's frames by what they say                 */
-    const mw_snapshot *snapshot; /* the one whose stacks are being added                */
-    uint32_t *frames_of;         /* owned; by frame of that snapshot: the tree's frame, or 0    */
-    uint32_t *site_nodes;        /* of the tree, for that snapshot; NULL where they are not kept */
-    bool is_older;               /* it is the older one                                         */
+    const mw_snapshot *snapshot; /* the one whose stacks are being added                  */
+    uint32_t *frames_of;         /* owned; by frame of its tables: the tree's frame, or 0 */
+    uint32_t *nodes_of;          /* owned; by path of its tables: its node, 0, or NEEDED  */
+    uint32_t *site_nodes;        /* of the tree, for that snapshot; NULL where they are not kept  */
+    bool is_older;               /* it is the older one                                           */
+    bool has_new_nodes;          /* no stack can lead to a node that another has made             */
 } tree_maker;
+
+/* A path whose node is still to be made. */
+#define NEEDED UINT32_MAX
 
 /* ── frames ──────────────────────────────────────────────────────────────────────── */
 
@@ -67,6 +74,26 @@ static uint64_t hash_frame(const mw_call_frame *frame)
     return mw_hash_combine(hash, (uint64_t)(uint32_t)frame->row.line);
 }
 
+static uint64_t hash_node(uint32_t caller, uint32_t frame)
+{
+    return mw_hash_combine(caller, frame);
+}
+
+/* From now on nodes are looked for. */
+static mw_status index_nodes(tree_maker *maker)
+{
+    const mw_call_tree *tree = &maker->tree;
+    mw_status status = mw_hash_index_reserve(&maker->node_index, tree->node_count);
+
+    if (status != MW_OK)
+        return status;
+    for (uint32_t i = 1; i < tree->node_count; i++)
+        mw_hash_index_add(&maker->node_index,
+                          hash_node(tree->nodes[i].caller, tree->nodes[i].frame), i);
+    maker->has_new_nodes = false;
+    return MW_OK;
+}
+
 static mw_status intern_frame(tree_maker *maker, const mw_call_frame *frame, uint32_t *ret_frame)
 {
     mw_call_tree *tree = &maker->tree;
@@ -78,7 +105,7 @@ static mw_status intern_frame(tree_maker *maker, const mw_call_frame *frame, uin
     while ((item = mw_hash_index_next(&maker->frame_index, &probe)) != 0) {
         if (same_frame(frame, &tree->frames[item])) {
             *ret_frame = item;
-            return MW_OK;
+            return maker->has_new_nodes ? index_nodes(maker) : MW_OK;
         }
     }
     status = mw_hash_index_reserve(&maker->frame_index, 1);
@@ -158,21 +185,27 @@ static uint32_t find_recursion(const mw_call_tree *tree, uint32_t node, uint32_t
     return 0;
 }
 
+static uint32_t find_node(const tree_maker *maker, uint32_t caller, uint32_t frame)
+{
+    mw_hash_probe probe = mw_hash_probe_start(hash_node(caller, frame));
+    uint32_t item;
+
+    while ((item = mw_hash_index_next(&maker->node_index, &probe)) != 0)
+        if (maker->tree.nodes[item].caller == caller && maker->tree.nodes[item].frame == frame)
+            return item;
+    return 0;
+}
+
 static mw_status intern_node(tree_maker *maker, uint32_t caller, uint32_t frame, uint32_t *ret_node)
 {
     mw_call_tree *tree = &maker->tree;
-    uint64_t hash = mw_hash_combine(caller, frame);
-    mw_hash_probe probe = mw_hash_probe_start(hash);
-    uint32_t item;
-    mw_status status;
+    mw_status status = MW_OK;
 
-    while ((item = mw_hash_index_next(&maker->node_index, &probe)) != 0) {
-        if (tree->nodes[item].caller == caller && tree->nodes[item].frame == frame) {
-            *ret_node = item;
-            return MW_OK;
-        }
-    }
-    status = mw_hash_index_reserve(&maker->node_index, 1);
+    *ret_node = maker->has_new_nodes ? 0 : find_node(maker, caller, frame);
+    if (*ret_node != 0)
+        return MW_OK;
+    if (!maker->has_new_nodes)
+        status = mw_hash_index_reserve(&maker->node_index, 1);
     if (status == MW_OK)
         status = append_node(tree, &(mw_call_node){.caller = caller,
                                                    .frame = frame,
@@ -180,7 +213,8 @@ static mw_status intern_node(tree_maker *maker, uint32_t caller, uint32_t frame,
     if (status != MW_OK)
         return status;
     *ret_node = tree->node_count - 1;
-    mw_hash_index_add(&maker->node_index, hash, *ret_node);
+    if (!maker->has_new_nodes)
+        mw_hash_index_add(&maker->node_index, hash_node(caller, frame), *ret_node);
     return MW_OK;
 }
 
@@ -205,16 +239,22 @@ static mw_status step(tree_maker *maker, uint32_t node, mw_path path, uint32_t *
 
 /* ── stacks ──────────────────────────────────────────────────────────────────────── */
 
-/* Makes `before` as long as there are nodes; what is new there was nothing before. */
+/* Makes `before` as long as there is room for nodes; what is new there was nothing before. */
 static mw_status grow_before(mw_call_tree *tree)
 {
-    while (tree->before_capacity < tree->node_count) {
-        mw_status status =
-            mw_alloc_grow(tree->alloc, &tree->before, tree->before_capacity, &tree->before_capacity,
-                          sizeof *tree->before, 2 * MW_CALL_NODE_MAXIMUM);
-        if (status != MW_OK)
-            return status;
-    }
+    size_t old_bytes = tree->before_capacity * sizeof *tree->before;
+    size_t new_bytes = tree->node_capacity * sizeof *tree->before;
+    mw_call_sums *grown;
+
+    if (tree->before_capacity >= tree->node_count)
+        return MW_OK;
+    grown = tree->before == NULL
+                ? mw_alloc_new(tree->alloc, new_bytes)
+                : tree->alloc->resize(tree->alloc, tree->before, old_bytes, new_bytes);
+    if (grown == NULL)
+        return MW_NO_MEMORY;
+    tree->before = grown;
+    tree->before_capacity = tree->node_capacity;
     return MW_OK;
 }
 
@@ -243,55 +283,46 @@ static bool is_wanted(const tree_maker *maker, const mw_site_sums *sums, uint32_
             mw_snapshot_site(maker->snapshot, (mw_site){site}).total_blocks != 0);
 }
 
-/* Marks in [nodes], by path, whose node is needed: the paths of sites and their callers.
+/* Marks the paths whose nodes are still to be made: those of sites, and their callers.
  * Returns how many there are. */
-static uint32_t mark_needed(const tree_maker *maker, const mw_site_sums *sums, uint32_t *nodes)
+static uint32_t mark_needed(tree_maker *maker, const mw_site_sums *sums)
 {
     const mw_snapshot_tables *tables = maker->snapshot->tables;
+    uint32_t *nodes = maker->nodes_of;
     uint32_t count = 0;
 
     for (uint32_t i = 1; i < sums->count; i++)
-        if (is_wanted(maker, sums, i))
-            nodes[tables->sites[i].path.index] = 1;
+        if (is_wanted(maker, sums, i) && nodes[tables->sites[i].path.index] == 0)
+            nodes[tables->sites[i].path.index] = NEEDED;
     for (uint32_t path = tables->path_count - 1; path != 0; path--) {
-        if (nodes[path] == 0)
+        uint32_t caller = tables->paths[path].caller.index;
+
+        if (nodes[path] != NEEDED)
             continue;
-        nodes[tables->paths[path].caller.index] = 1;
         count++;
+        if (nodes[caller] == 0 && caller != 0)
+            nodes[caller] = NEEDED;
     }
     return count;
 }
 
 /* From the root on: the node of each path is the step from that of its caller. */
-static mw_status add_paths(tree_maker *maker, const mw_site_sums *sums, uint32_t *nodes)
+static mw_status add_from_root(tree_maker *maker, const mw_site_sums *sums)
 {
     const mw_snapshot_tables *tables = maker->snapshot->tables;
+    uint32_t count = mark_needed(maker, sums);
     mw_status status = MW_OK;
 
     if (maker->tree.node_count == 1)
-        status = reserve_nodes(&maker->tree, mark_needed(maker, sums, nodes));
-    else
-        (void)mark_needed(maker, sums, nodes);
-    nodes[0] = 0;
+        status = reserve_nodes(&maker->tree, count);
     for (uint32_t path = 1; path < tables->path_count && status == MW_OK; path++)
-        if (nodes[path] != 0)
-            status =
-                step(maker, nodes[tables->paths[path].caller.index], (mw_path){path}, &nodes[path]);
+        if (maker->nodes_of[path] == NEEDED)
+            status = step(maker, maker->nodes_of[tables->paths[path].caller.index], (mw_path){path},
+                          &maker->nodes_of[path]);
     for (uint32_t i = 1; i < sums->count && status == MW_OK; i++)
         if (is_wanted(maker, sums, i))
-            status = add_site(maker, nodes[tables->sites[i].path.index], i, &sums->sites[i]);
-    return status;
-}
-
-static mw_status add_from_root(tree_maker *maker, const mw_site_sums *sums)
-{
-    uint32_t path_count = maker->snapshot->tables->path_count;
-    uint32_t *nodes = mw_alloc_array(maker->tree.alloc, path_count, sizeof *nodes);
-    mw_status status = MW_NO_MEMORY;
-
-    if (nodes != NULL)
-        status = add_paths(maker, sums, nodes);
-    mw_alloc_release(maker->tree.alloc, nodes, path_count * sizeof *nodes);
+            status =
+                add_site(maker, maker->nodes_of[tables->sites[i].path.index], i, &sums->sites[i]);
     return status;
 }
 
@@ -336,24 +367,50 @@ static mw_status keep_sites(tree_maker *maker, uint32_t site_count)
     return MW_OK;
 }
 
+static void forget_tables(tree_maker *maker)
+{
+    const mw_snapshot_tables *tables = maker->snapshot == NULL ? NULL : maker->snapshot->tables;
+
+    if (tables == NULL)
+        return;
+    mw_alloc_release(maker->tree.alloc, maker->frames_of,
+                     tables->frame_count * sizeof *maker->frames_of);
+    mw_alloc_release(maker->tree.alloc, maker->nodes_of,
+                     tables->path_count * sizeof *maker->nodes_of);
+    maker->frames_of = maker->nodes_of = NULL;
+}
+
+/* What is known of the tables of the last snapshot stays, if those of the next are the same. */
+static mw_status start_snapshot(tree_maker *maker, const mw_snapshot *snapshot)
+{
+    const mw_snapshot_tables *tables = snapshot->tables;
+    bool knows_tables = maker->snapshot != NULL && maker->snapshot->tables == tables;
+
+    if (!knows_tables)
+        forget_tables(maker);
+    maker->snapshot = snapshot;
+    if (knows_tables)
+        return MW_OK;
+    maker->frames_of =
+        mw_alloc_array(maker->tree.alloc, tables->frame_count, sizeof *maker->frames_of);
+    maker->nodes_of =
+        mw_alloc_array(maker->tree.alloc, tables->path_count, sizeof *maker->nodes_of);
+    return maker->frames_of == NULL || maker->nodes_of == NULL ? MW_NO_MEMORY : MW_OK;
+}
+
 static mw_status add_snapshot(tree_maker *maker, const mw_snapshot *snapshot)
 {
-    uint32_t frame_count = snapshot->tables->frame_count;
-    mw_alloc *alloc = maker->tree.alloc;
     mw_site_sums sums;
-    mw_status status = mw_site_sums_init(&sums, snapshot, alloc);
+    mw_status status = mw_site_sums_init(&sums, snapshot, maker->tree.alloc);
 
     if (status != MW_OK)
         return status;
-    maker->snapshot = snapshot;
-    maker->frames_of = mw_alloc_array(alloc, frame_count, sizeof *maker->frames_of);
-    status = maker->frames_of == NULL ? MW_NO_MEMORY : keep_sites(maker, sums.count);
-    if (status == MW_OK && maker->options->is_inverted)
-        status = add_inverted(maker, &sums);
-    else if (status == MW_OK)
-        status = add_from_root(maker, &sums);
-    mw_alloc_release(alloc, maker->frames_of, frame_count * sizeof *maker->frames_of);
-    maker->frames_of = NULL;
+    status = start_snapshot(maker, snapshot);
+    if (status == MW_OK)
+        status = keep_sites(maker, sums.count);
+    if (status == MW_OK)
+        status =
+            maker->options->is_inverted ? add_inverted(maker, &sums) : add_from_root(maker, &sums);
     mw_site_sums_done(&sums);
     return status;
 }
@@ -582,11 +639,13 @@ mw_status mw_call_tree_init(mw_call_tree *ret_tree, const mw_snapshot *snapshot,
     tree_maker maker = {.tree = {.alloc = alloc}, .options = options};
     mw_status status;
 
+    maker.has_new_nodes = !options->is_inverted && !options->folds_recursion;
     mw_hash_index_init(&maker.node_index, alloc);
     mw_hash_index_init(&maker.frame_index, alloc);
     status = make_tree(&maker, snapshot, older);
     mw_hash_index_done(&maker.node_index);
     mw_hash_index_done(&maker.frame_index);
+    forget_tables(&maker);
     if (status == MW_OK) {
         sum_up(&maker.tree, options);
         status = sort_nodes(&maker.tree);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/call_tree.h"
 
+#include "core/filter.h"
+
 #include "shop.h"
 #include "snapshot_model.h"
 
@@ -227,6 +229,52 @@ TEST(call_tree, knows_where_the_stack_of_each_site_ends)
     }
 }
 
+static void check_same(const mw_call_tree *tree, const mw_call_tree *expected)
+{
+    CHECK(mw_call_tree_is_consistent(tree));
+    CHECK_EQ(tree->node_count, expected->node_count);
+    for (uint32_t i = 0; i < tree->node_count; i++) {
+        CHECK_STR_EQ(mw_call_tree_file(tree, i, NULL), mw_call_tree_file(expected, i, NULL));
+        CHECK_EQ(tree->nodes[i].end, expected->nodes[i].end);
+        check_sums(&tree->nodes[i].now, &expected->nodes[i].now);
+        check_sums(&tree->before[i], &expected->before[i]);
+    }
+}
+
+/* In a series all snapshots share their tables; what is known of them serves both. */
+TEST(call_tree, of_two_snapshots_that_share_tables_is_that_of_two_that_do_not)
+{
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mw_random random = mw_random_of(seed);
+        snapshot_model model = model_random(seed), half = model;
+        mw_snapshot *snapshot = model_snapshot(&model), *shared, *other;
+        mw_call_options options = {.merges_lines = seed % 2 != 0, .keeps_sites = seed / 2 % 2 != 0};
+        bool keep[MODEL_BLOCKS + 1] = {false};
+        mw_call_tree tree, expected;
+        mw_site site;
+        uint64_t size;
+
+        half.count = 0;
+        for (uint32_t i = 1; i <= mw_snapshot_site_count(snapshot); i++)
+            keep[i] = mw_random_below(&random, 2) == 0;
+        for (uint32_t i = 0; i < model.count; i++) {
+            mw_snapshot_block(snapshot, i, &site, &size);
+            if (keep[site.index])
+                half.blocks[half.count++] = model.blocks[i];
+        }
+        CHECK_OK(mw_snapshot_select(snapshot, keep, &shared));
+        other = model_snapshot(&half);
+        CHECK_OK(mw_call_tree_init(&tree, shared, snapshot, &options, mw_alloc_system()));
+        CHECK_OK(mw_call_tree_init(&expected, other, snapshot, &options, mw_alloc_system()));
+        check_same(&tree, &expected);
+        mw_call_tree_done(&tree);
+        mw_call_tree_done(&expected);
+        mw_snapshot_release(shared);
+        mw_snapshot_release(other);
+        mw_snapshot_release(snapshot);
+    }
+}
+
 TEST(call_tree, has_nodes_for_what_is_dead_if_sites_are_kept)
 {
     mw_snapshot_builder *builder = new_builder();
@@ -347,6 +395,7 @@ int main(void)
         CASE(call_tree, agrees_with_its_slow_twin),
         CASE(call_tree, agrees_with_its_slow_twin_about_what_was_before),
         CASE(call_tree, knows_where_the_stack_of_each_site_ends),
+        CASE(call_tree, of_two_snapshots_that_share_tables_is_that_of_two_that_do_not),
         CASE(call_tree, has_nodes_for_what_is_dead_if_sites_are_kept),
         CASE(call_tree, of_nothing_is_a_root),
         CASE(call_tree, of_a_very_deep_stack_needs_no_recursion),
