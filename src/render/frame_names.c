@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "render/frame_names.h"
 
-#include <string.h>
-
-/* The file of the frame that a region puts into stacks; its function is the region's name. */
-static const char region_file[] = "<region>";
+#include "core/region.h"
 
 static void write_string(mw_sink *sink, const mw_snapshot *snapshot, mw_string string,
                          const char *special)
@@ -72,21 +69,13 @@ void mw_frame_names_done(mw_frame_names *names)
     *names = (mw_frame_names){0};
 }
 
-static bool is_region(const mw_call_frame *frame)
-{
-    size_t length;
-    const char *file = mw_snapshot_string(frame->snapshot, frame->row.file, &length);
-
-    return length == sizeof region_file - 1 && memcmp(file, region_file, length) == 0;
-}
-
 /* Marks the frames that are regions; returns whether there is one. */
 static bool find_regions(const mw_call_tree *tree, bool *are_regions)
 {
     bool has_any = false;
 
     for (uint32_t i = 1; i < tree->frame_count; i++) {
-        are_regions[i] = is_region(&tree->frames[i]);
+        are_regions[i] = mw_region_is_row(tree->frames[i].snapshot, tree->frames[i].row);
         has_any |= are_regions[i];
     }
     return has_any;

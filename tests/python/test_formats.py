@@ -15,6 +15,8 @@ import random
 import re
 import shutil
 import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -421,6 +423,25 @@ def test_formats_agree_with_tracemalloc_in_the_same_process(untraced):
              (frame for stack, _, _ in read_pprof.read(render(snapshot, "pprof"))["samples"]
               for frame in stack)}
     assert any("test_formats_agree_with_tracemalloc" in name for name in names)
+
+
+def test_regions_and_threads_are_labels_and_columns(untraced):
+    memwhy.start()
+    with memwhy.region("checkout; =1"):
+        kept = [bytes(1000 + number) for number in range(100)]
+    snapshot = memwhy.take_snapshot()
+    memwhy.stop()
+    held = sum(map(sys.getsizeof, kept))
+    rows = [row for row in read_csv(render(snapshot, "csv")) if row["region"] == "checkout; =1"]
+    assert sum(int(row["live_bytes"]) for row in rows) >= held
+    assert {row["thread"] for row in rows} == {threading.current_thread().name}
+    samples = [one for one in read_pprof.read(render(snapshot, "pprof"))["samples"]
+               if one[2].get("region") == "checkout; =1"]
+    assert sum(values[1] for _, values, _ in samples) == \
+        sum(int(row["live_bytes"]) for row in rows)
+    assert all(labels["thread"] == threading.current_thread().name for _, _, labels in samples)
+    stacks = read_collapsed(render(snapshot, "collapsed"))
+    assert any("checkout\\x3b =1 (<region>)" in stack for stack in stacks)
 
 
 def test_formats_agree_about_what_samples_stand_for(untraced, valid_report):
