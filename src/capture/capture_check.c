@@ -28,6 +28,7 @@ typedef struct checking {
     mw_located_record located;    /* the record that is looked at                   */
     uint32_t number;              /* of the record, from 1                          */
     row_map strings, frames, paths, epochs;
+    row_map owners;            /* by site of the capture: the last segment that has it, from 1  */
     mw_capture_tally *tallies; /* owned; by site of the segment, at its last snapshot */
     uint32_t tally_capacity;
     mw_uint128 sums[4]; /* of the tallies                                           */
@@ -178,6 +179,21 @@ static mw_capture_segment *present_segment(checking *self)
     return &self->capture->segments[self->capture->segment_count - 1];
 }
 
+/* A segment may list a site once only: what its counters are told by hangs on that. */
+static mw_status claim_site(checking *self, mw_site site)
+{
+    mw_status status = MW_OK;
+
+    while (self->owners.count <= site.index && status == MW_OK)
+        status = map_add(self, &self->owners, 0);
+    if (status != MW_OK)
+        return explain(self, status);
+    if (self->owners.items[site.index] == self->capture->segment_count)
+        return damaged(self, "a site is there twice");
+    self->owners.items[site.index] = self->capture->segment_count;
+    return MW_OK;
+}
+
 /* Site [site] of the capture is the segment's next. */
 static mw_status append_site(checking *self, mw_site site)
 {
@@ -216,9 +232,10 @@ static mw_status add_site(checking *self, const uint64_t numbers[MW_SITE_COLUMNS
     status = mw_snapshot_builder_epoch_site(self->builder, path, total, (uint32_t)numbers[2],
                                             (mw_thread){(uint32_t)numbers[3]},
                                             self->epochs.items[numbers[4]], &site);
-    if (status == MW_OK)
-        status = append_site(self, site);
-    return explain(self, status);
+    if (status != MW_OK)
+        return explain(self, status);
+    status = claim_site(self, site);
+    return status == MW_OK ? explain(self, append_site(self, site)) : status;
 }
 
 /* Hands a table's rows to [add], as numbers. */
@@ -385,29 +402,26 @@ static mw_status add_tables(checking *self, mw_step *step)
     return status;
 }
 
-/* Numbers of a tally in their order. */
-static void tally_to_numbers(const mw_capture_tally *tally, uint64_t numbers[4])
+static void add_to_sums(mw_uint128 sums[4], const mw_capture_tally *tally, int times)
 {
-    numbers[0] = tally->live_bytes;
-    numbers[1] = tally->live_blocks;
-    numbers[2] = tally->total_bytes;
-    numbers[3] = tally->total_blocks;
+    sums[0] += (mw_uint128)times * tally->live_bytes;
+    sums[1] += (mw_uint128)times * tally->live_blocks;
+    sums[2] += (mw_uint128)times * tally->total_bytes;
+    sums[3] += (mw_uint128)times * tally->total_blocks;
 }
 
 /* What [change] makes of a site, and of the sums over all sites. */
-static bool apply_change(const mw_capture_tally *before, const mw_change *change,
-                         mw_uint128 sums[4], mw_capture_tally *ret_after)
+static bool apply_change(const mw_step *step, const mw_capture_tally *before,
+                         const mw_change *change, mw_uint128 sums[4], mw_capture_tally *ret_after)
 {
-    uint64_t numbers[4];
+    mw_capture_tally after = *before;
 
-    tally_to_numbers(before, numbers);
-    for (int i = 0; i < 4; i++) {
-        sums[i] -= numbers[i];
-        numbers[i] += change->differences[i];
-        sums[i] += numbers[i];
-    }
-    *ret_after = (mw_capture_tally){numbers[0], numbers[1], numbers[2], numbers[3]};
-    return (numbers[1] != 0 || numbers[0] == 0) && (numbers[3] != 0 || numbers[2] == 0);
+    mw_step_apply_change(step, change, &after);
+    add_to_sums(sums, before, -1);
+    add_to_sums(sums, &after, 1);
+    *ret_after = after;
+    return (after.live_blocks != 0 || after.live_bytes == 0) &&
+           (after.total_blocks != 0 || after.total_bytes == 0);
 }
 
 /* Checks a step's changes; those of a snapshot are the new state, those of a peak are not. */
@@ -425,7 +439,7 @@ static mw_status check_changes(checking *self, mw_step *step, bool is_peak)
         mw_step_next_change(step, &change);
         if (change.site <= last || change.site >= site_count)
             return damaged(self, "a site is out of order or not there");
-        if (!apply_change(&self->tallies[change.site], &change, sums, &after))
+        if (!apply_change(step, &self->tallies[change.site], &change, sums, &after))
             return damaged(self, "a site has bytes without blocks");
         if (!is_peak)
             self->tallies[change.site] = after;
@@ -765,6 +779,7 @@ mw_status mw_capture_check(mw_capture *capture, mw_error *reterr)
     map_done(&self, &self.frames);
     map_done(&self, &self.paths);
     map_done(&self, &self.epochs);
+    map_done(&self, &self.owners);
     mw_alloc_release(self.alloc, self.tallies, self.tally_capacity * sizeof *self.tallies);
     return status;
 }

@@ -57,14 +57,6 @@ static void note_changed(mw_capture_replay *replay, uint32_t site)
     replay->changed[replay->changed_count++] = site;
 }
 
-static void add_difference(mw_capture_tally *tally, const mw_change *change)
-{
-    tally->live_bytes += change->differences[0];
-    tally->live_blocks += change->differences[1];
-    tally->total_bytes += change->differences[2];
-    tally->total_blocks += change->differences[3];
-}
-
 /* Reads the changes of a step that was checked; false if another is in its place. */
 static bool open_changes(mw_capture *capture, const mw_capture_step *where, mw_step *ret_step)
 {
@@ -135,7 +127,7 @@ bool mw_capture_replay_next(mw_capture_replay *replay)
 
         mw_step_next_change(&step, &change);
         site = changed_site(capture, where->segment, &change);
-        add_difference(&replay->tallies[site], &change);
+        mw_step_apply_change(&step, &change, &replay->tallies[site]);
         note_changed(replay, site);
     }
     if (is_later_segment)
@@ -207,7 +199,8 @@ bool mw_capture_replay_add_peak(const mw_capture_replay *replay, mw_capture_tall
         return false;
     for (uint64_t i = 0; i < step.change_count; i++) {
         mw_step_next_change(&step, &change);
-        add_difference(&tallies[changed_site(capture, capture->peak.segment, &change)], &change);
+        mw_step_apply_change(&step, &change,
+                             &tallies[changed_site(capture, capture->peak.segment, &change)]);
     }
     return true;
 }

@@ -49,7 +49,7 @@ enum {
 /* Bits of the first number of a snapshot's or a peak's payload. */
 enum {
     MW_STEP_ANEW = 1,   /* a segment begins: tables are empty, all counters 0 */
-    MW_STEP_TOTALS = 2, /* changes have the columns of totals, too            */
+    MW_STEP_TOTALS = 2, /* changes have the columns of totals, too              */
     MW_STEP_FLAGS = 3,
 };
 
@@ -110,4 +110,19 @@ static inline uint64_t mw_zigzag(uint64_t difference)
 static inline uint64_t mw_unzigzag(uint64_t number)
 {
     return number >> 1 ^ ((number & 1) != 0 ? UINT64_MAX : 0);
+}
+
+/* By how much a site's bytes are expected to differ when its blocks do: as if all had the mean
+ * size of those that live, which they often have.  Wraps around. */
+static inline uint64_t mw_expected_bytes(uint64_t live_bytes, uint64_t live_blocks,
+                                         uint64_t blocks_difference)
+{
+    return live_blocks != 0 ? live_bytes / live_blocks * blocks_difference : 0;
+}
+
+/* By how much the total of a site is expected to differ: what came to live was allocated, and
+ * what died has been. */
+static inline uint64_t mw_expected_total(uint64_t live_difference)
+{
+    return live_difference >> 63 == 0 ? live_difference : 0;
 }

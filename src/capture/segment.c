@@ -474,30 +474,36 @@ static void encode_threads(const mw_segment *segment, mw_bytes *payload)
     }
 }
 
-static void tally_numbers(const mw_tallies *tallies, uint32_t site, uint64_t ret_numbers[4])
+static mw_capture_tally tally_at(const mw_tallies *tallies, uint32_t site)
 {
-    mw_capture_tally tally = {0};
-
-    if (site < tallies->count)
-        tally = tallies->items[site];
-    ret_numbers[0] = tally.live_bytes;
-    ret_numbers[1] = tally.live_blocks;
-    ret_numbers[2] = tally.total_bytes;
-    ret_numbers[3] = tally.total_blocks;
+    return site < tallies->count ? tallies->items[site] : (mw_capture_tally){0};
 }
 
-static bool is_changed(const mw_segment *segment, const mw_tallies *now, uint32_t site,
-                       unsigned numbers)
+static bool is_changed(const mw_segment *segment, const mw_tallies *now, uint32_t site)
 {
-    uint64_t before[4], after[4];
+    mw_capture_tally before = tally_at(&segment->tallies, site);
+    mw_capture_tally after = tally_at(now, site);
 
-    tally_numbers(&segment->tallies, site, before);
-    tally_numbers(now, site, after);
-    for (unsigned i = 0; i < numbers; i++) {
-        if (before[i] != after[i])
-            return true;
-    }
-    return false;
+    if (now->has_totals &&
+        (before.total_bytes != after.total_bytes || before.total_blocks != after.total_blocks))
+        return true;
+    return before.live_bytes != after.live_bytes || before.live_blocks != after.live_blocks;
+}
+
+/* What a change is written as: by how much it differs from what was to be expected. */
+static void change_numbers(const mw_segment *segment, const mw_tallies *now, uint32_t site,
+                           uint64_t ret_numbers[4])
+{
+    mw_capture_tally before = tally_at(&segment->tallies, site);
+    mw_capture_tally after = tally_at(now, site);
+    uint64_t bytes = after.live_bytes - before.live_bytes;
+    uint64_t blocks = after.live_blocks - before.live_blocks;
+
+    ret_numbers[0] = blocks;
+    ret_numbers[1] = bytes - mw_expected_bytes(before.live_bytes, before.live_blocks, blocks);
+    ret_numbers[2] = after.total_blocks - before.total_blocks - mw_expected_total(blocks);
+    ret_numbers[3] = after.total_bytes - before.total_bytes - mw_expected_total(bytes) -
+                     mw_expected_bytes(after.live_bytes, after.live_blocks, ret_numbers[2]);
 }
 
 /* The sites that change: how far each is from the one before, and by how much it does. */
@@ -510,7 +516,7 @@ static mw_status encode_changes(const mw_segment *segment, const mw_tallies *now
     if (sites == NULL)
         return MW_NO_MEMORY;
     for (uint32_t site = 1; site < site_count; site++) {
-        if (is_changed(segment, now, site, numbers))
+        if (is_changed(segment, now, site))
             sites[count++] = site;
     }
     mw_bytes_varint(payload, count);
@@ -518,11 +524,10 @@ static mw_status encode_changes(const mw_segment *segment, const mw_tallies *now
         mw_bytes_varint(payload, sites[i] - (i != 0 ? sites[i - 1] : 0));
     for (unsigned number = 0; number < numbers; number++) {
         for (uint32_t i = 0; i < count; i++) {
-            uint64_t before[4], after[4];
+            uint64_t of_site[4];
 
-            tally_numbers(&segment->tallies, sites[i], before);
-            tally_numbers(now, sites[i], after);
-            mw_bytes_difference(payload, after[number], before[number]);
+            change_numbers(segment, now, sites[i], of_site);
+            mw_bytes_varint(payload, mw_zigzag(of_site[number]));
         }
     }
     mw_alloc_release(segment->alloc, sites, site_count * sizeof *sites);

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "capture/bytes.h"
+#include "capture/capture.h"
 #include "capture/format.h"
-#include "core/timeline.h"
 
 typedef struct mw_step {
     bool is_anew;
@@ -38,18 +38,39 @@ bool mw_step_open(mw_cursor payload, mw_step *ret_step);
  * before of; false if time goes beyond 64 bits. */
 bool mw_point_decode(mw_cursor *points, mw_point *point);
 
-/* A change of a site: by how much each of its numbers differs, wrapping around. */
+/* A change of a site, as it is written: by how much its numbers differ from what was to be
+ * expected. */
 typedef struct mw_change {
     uint64_t site; /* 0 before the first */
-    uint64_t differences[4];
+    uint64_t live_blocks, live_bytes, total_blocks, total_bytes;
 } mw_change;
 
 /* Reads the next change into what held the one before; to be called change_count times. */
 static inline void mw_step_next_change(mw_step *step, mw_change *change)
 {
-    unsigned columns = step->has_totals ? MW_CHANGE_COLUMNS : MW_CHANGE_COLUMNS_WITHOUT_TOTALS;
-
     change->site += mw_cursor_varint(&step->changes[0]);
-    for (unsigned column = 1; column < columns; column++)
-        change->differences[column - 1] = mw_unzigzag(mw_cursor_varint(&step->changes[column]));
+    change->live_blocks = mw_unzigzag(mw_cursor_varint(&step->changes[1]));
+    change->live_bytes = mw_unzigzag(mw_cursor_varint(&step->changes[2]));
+    if (!step->has_totals)
+        return;
+    change->total_blocks = mw_unzigzag(mw_cursor_varint(&step->changes[3]));
+    change->total_bytes = mw_unzigzag(mw_cursor_varint(&step->changes[4]));
+}
+
+/* Makes of a site's numbers those after the change. */
+static inline void mw_step_apply_change(const mw_step *step, const mw_change *change,
+                                        mw_capture_tally *tally)
+{
+    uint64_t blocks = change->live_blocks;
+    uint64_t bytes =
+        change->live_bytes + mw_expected_bytes(tally->live_bytes, tally->live_blocks, blocks);
+
+    tally->live_blocks += blocks;
+    tally->live_bytes += bytes;
+    if (!step->has_totals)
+        return;
+    tally->total_blocks += change->total_blocks + mw_expected_total(blocks);
+    tally->total_bytes +=
+        change->total_bytes + mw_expected_total(bytes) +
+        mw_expected_bytes(tally->live_bytes, tally->live_blocks, change->total_blocks);
 }

@@ -2,55 +2,12 @@
 #include "capture/capture.h"
 
 #include "capture_bytes.h"
-#include "capture_model.h"
+#include "capture_files.h"
 #include "testing.h"
-
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 enum { SEEDS = 120 };
 
-/* ── files ───────────────────────────────────────────────────────────────────────── */
-
-static char directory[] = "/tmp/memwhy-capture-XXXXXX";
-static char path[sizeof directory + 32];
-
-static int make_directory(void **state)
-{
-    (void)state;
-    if (mkdtemp(directory) == NULL)
-        return -1;
-    snprintf(path, sizeof path, "%s/x.memwhy", directory);
-    return 0;
-}
-
-static int remove_directory(void **state)
-{
-    (void)state;
-    unlink(path);
-    return rmdir(directory);
-}
-
-static mw_capture *open_capture(void)
-{
-    mw_capture *capture = NULL;
-    mw_error error = {.text = ""};
-
-    if (mw_capture_open(path, mw_alloc_system(), &capture, &error) != MW_OK)
-        fail_msg("%s", error.text);
-    return capture;
-}
-
-static void write_series(const series_model *model)
-{
-    mw_error error = {.text = ""};
-
-    unlink(path);
-    if (series_write(model, path, mw_alloc_system(), &error) != MW_OK)
-        fail_msg("%s", error.text);
-}
+/* ── complaints ──────────────────────────────────────────────────────────────────── */
 
 /* What opening the file says is wrong with it. */
 static const char *complaint(void)
@@ -58,7 +15,7 @@ static const char *complaint(void)
     static mw_error error;
     mw_capture *capture = NULL;
 
-    CHECK_EQ(mw_capture_open(path, mw_alloc_system(), &capture, &error), MW_BAD_INPUT);
+    CHECK_EQ(mw_capture_open(capture_path, mw_alloc_system(), &capture, &error), MW_BAD_INPUT);
     CHECK(capture == NULL);
     CHECK(strstr(error.text, "x.memwhy: ") != NULL);
     return strstr(error.text, "x.memwhy: ") + strlen("x.memwhy: ");
@@ -256,25 +213,12 @@ TEST(capture, has_lines_of_source)
 
 /* ── what a process and a disk may do ────────────────────────────────────────────── */
 
-/* A series with something of everything. */
-static series_model full_series(void)
-{
-    series_model model = {0};
-
-    for (uint64_t seed = 0; model.look_count < 3 || model.peak_before > 2 || !model.has_totals ||
-                            !model.has_child || !model.is_finished;
-         seed++)
-        model = series_random(seed);
-    model.look_count = 3;
-    return model;
-}
-
 /* Checks that the file has the first snapshots of the series, or is said to have none. */
 static uint32_t check_prefix(const series_model *model, size_t length, size_t first_record_end)
 {
     mw_capture *capture = NULL;
     mw_error error;
-    mw_status status = mw_capture_open(path, mw_alloc_system(), &capture, &error);
+    mw_status status = mw_capture_open(capture_path, mw_alloc_system(), &capture, &error);
     uint32_t count;
 
     if (length < first_record_end) {
@@ -297,12 +241,12 @@ TEST(capture, loses_the_last_record_alone_wherever_it_is_cut_off)
     uint32_t count = 0;
 
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     first_record_end = MW_CAPTURE_HEADER_BYTES + MW_RECORD_HEADER_BYTES + u32_at(whole.bytes + 24);
     for (size_t length = 0; length <= whole.length; length++) {
         uint32_t now;
 
-        write_bytes(path, whole.bytes, length);
+        write_bytes(capture_path, whole.bytes, length);
         now = check_prefix(&model, length, first_record_end);
         CHECK(now == count || now == count + 1);
         count = now;
@@ -318,10 +262,10 @@ TEST(capture, takes_zeroes_at_its_end_for_what_was_never_written)
     mw_capture *capture;
 
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     whole.bytes = realloc(whole.bytes, whole.length + 10000);
     memset(whole.bytes + whole.length, 0, 10000);
-    write_bytes(path, whole.bytes, whole.length + 10000);
+    write_bytes(capture_path, whole.bytes, whole.length + 10000);
     capture = open_capture();
     CHECK(mw_capture_is_truncated(capture));
     CHECK_EQ(mw_capture_snapshot_count(capture), model.look_count);
@@ -329,180 +273,15 @@ TEST(capture, takes_zeroes_at_its_end_for_what_was_never_written)
     free(whole.bytes);
 }
 
-static void limit_file_size(rlim_t bytes)
-{
-    struct rlimit limit;
-
-    CHECK_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes;
-    CHECK_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-/* A limit of the file's size stands for the full disk: the write ends in the middle. */
-TEST(capture, is_whole_when_there_was_no_room_and_goes_on_when_there_is)
-{
-    series_model model = full_series();
-    mw_capture_options options = {.source_line = series_source_line};
-    mw_program program = series_program();
-    mw_capture_writer *writer = NULL;
-    mw_error error = {.text = ""};
-    struct stat before, after;
-    mw_capture *capture;
-
-    model.peak_before = LOOKS;
-    model.has_child = false;
-    CHECK_OK(mw_capture_writer_new(path, &program, &options, mw_alloc_system(), &writer, &error));
-    CHECK_OK(series_write_look(&model, 0, mw_alloc_system(), writer, &error));
-    CHECK_EQ(stat(path, &before), 0);
-    for (rlim_t room = 0; room < 40; room++) {
-        limit_file_size((rlim_t)before.st_size + room);
-        CHECK_EQ(series_write_look(&model, 1, mw_alloc_system(), writer, &error), MW_IO);
-        CHECK(strstr(error.text, "File too large") != NULL);
-        CHECK_EQ(stat(path, &after), 0);
-        CHECK_EQ(after.st_size, before.st_size);
-    }
-    limit_file_size(RLIM_INFINITY);
-    CHECK_OK(series_write_look(&model, 1, mw_alloc_system(), writer, &error));
-    CHECK_OK(series_write_look(&model, 2, mw_alloc_system(), writer, &error));
-    CHECK_OK(mw_capture_writer_finish(writer, 3, &error));
-    mw_capture_writer_free(writer);
-    capture = open_capture();
-    for (uint32_t i = 0; i < 3; i++)
-        series_check_look(&model, capture, i, i);
-    CHECK(mw_capture_source_line(capture, "a.py", 2, NULL) != NULL);
-    mw_capture_close(capture);
-}
-
-/* Points are gathered without bound of time, so they must be of memory. */
-TEST(capture, gathers_points_while_nothing_can_be_written)
-{
-    mw_capture_options options = {0};
-    mw_program program = series_program();
-    mw_capture_writer *writer = NULL;
-    mw_error error = {.text = ""};
-    mw_capture *capture;
-    struct stat file;
-    uint32_t failures = 0;
-
-    CHECK_OK(mw_capture_writer_new(path, &program, &options, mw_alloc_system(), &writer, &error));
-    CHECK_EQ(stat(path, &file), 0);
-    limit_file_size((rlim_t)file.st_size);
-    for (uint64_t i = 1; i <= 1000; i++)
-        failures += mw_capture_writer_point(writer, &(mw_point){.time_ns = i}, &error) != MW_OK;
-    CHECK(failures > 900);
-    limit_file_size(RLIM_INFINITY);
-    CHECK_OK(mw_capture_writer_finish(writer, 0, &error));
-    mw_capture_writer_free(writer);
-    capture = open_capture();
-    CHECK(mw_capture_timeline(capture)->point_count > 60);
-    CHECK_EQ(mw_capture_timeline(capture)->points[0].time_ns, 1);
-    CHECK_EQ(mw_capture_timeline(capture)->points[63].time_ns, 1000);
-    mw_capture_close(capture);
-}
-
-static void write_forever(const series_model *model)
-{
-    mw_capture_options options = {.source_line = series_source_line};
-    mw_program program = series_program();
-    mw_capture_writer *writer = NULL;
-    mw_error error;
-
-    if (mw_capture_writer_new(path, &program, &options, mw_alloc_system(), &writer, &error) !=
-        MW_OK)
-        _exit(1);
-    for (uint32_t i = 0;; i++) {
-        mw_point point = {.time_ns = i};
-        mw_snapshot *snapshot = NULL;
-
-        if (series_snapshot(model, &model->looks[i % 3], i, mw_alloc_system(), &snapshot) !=
-                MW_OK ||
-            mw_capture_writer_snapshot(writer, snapshot, &point, &error) != MW_OK)
-            _exit(1);
-        mw_snapshot_release(snapshot);
-    }
-}
-
-TEST(capture, reads_whenever_its_process_was_killed)
-{
-    series_model model = full_series();
-
-    for (off_t grown = 2000; grown < 40000; grown += 2000) {
-        struct stat file = {0};
-        mw_capture *capture;
-        pid_t child;
-
-        unlink(path);
-        child = fork();
-        if (child == 0)
-            write_forever(&model);
-        while (stat(path, &file) != 0 || file.st_size < grown)
-            CHECK_EQ(waitpid(child, NULL, WNOHANG), 0);
-        CHECK_EQ(kill(child, SIGKILL), 0);
-        CHECK_EQ(waitpid(child, NULL, 0), child);
-        capture = open_capture();
-        CHECK(mw_capture_snapshot_count(capture) > 2);
-        CHECK_EQ(mw_capture_timeline(capture)->ending, MW_ENDING_UNKNOWN);
-        mw_capture_close(capture);
-    }
-}
-
-TEST(capture, stays_as_it_is_when_a_forked_child_lets_go_of_it)
-{
-    series_model model = full_series();
-    mw_capture_options options = {0};
-    mw_program program = series_program();
-    mw_capture_writer *writer = NULL;
-    mw_error error;
-    mw_capture *capture;
-    int child_status;
-    pid_t child;
-
-    CHECK_OK(mw_capture_writer_new(path, &program, &options, mw_alloc_system(), &writer, &error));
-    CHECK_OK(mw_capture_writer_point(writer, &(mw_point){.time_ns = 1}, &error));
-    child = fork();
-    if (child == 0) {
-        mw_capture_writer_free(writer);
-        _exit(0);
-    }
-    CHECK_EQ(waitpid(child, &child_status, 0), child);
-    CHECK_EQ(child_status, 0);
-    CHECK_OK(series_write_look(&model, 0, mw_alloc_system(), writer, &error));
-    mw_capture_writer_free(writer);
-    capture = open_capture();
-    CHECK_EQ(mw_capture_snapshot_count(capture), 1);
-    CHECK_EQ(mw_capture_timeline(capture)->point_count, 2);
-    mw_capture_close(capture);
-}
-
-TEST(capture, is_not_written_in_the_place_of_a_device)
-{
-    mw_capture_options options = {0};
-    mw_program program = series_program();
-    mw_capture_writer *writer = NULL;
-    mw_error error;
-    struct stat device;
-
-    CHECK_EQ(
-        mw_capture_writer_new("/dev/null", &program, &options, mw_alloc_system(), &writer, &error),
-        MW_IO);
-    CHECK_STR_EQ(error.text, "A capture cannot be written to /dev/null, which is no file.");
-    CHECK_EQ(stat("/dev/null", &device), 0);
-    CHECK(S_ISCHR(device.st_mode));
-    CHECK_EQ(mw_capture_writer_new("/nowhere/at/all", &program, &options, mw_alloc_system(),
-                                   &writer, &error),
-             MW_IO);
-    CHECK(strstr(error.text, "No such file or directory") != NULL);
-}
-
 /* ── what cannot be right ────────────────────────────────────────────────────────── */
 
 TEST(capture, says_that_another_file_is_none)
 {
-    write_bytes(path, (const uint8_t *)"", 0);
+    write_bytes(capture_path, (const uint8_t *)"", 0);
     CHECK_STR_EQ(complaint(), "is not a capture of memwhy.");
-    write_bytes(path, (const uint8_t *)"\x89memwhx\n and more of it", 20);
+    write_bytes(capture_path, (const uint8_t *)"\x89memwhx\n and more of it", 20);
     CHECK_STR_EQ(complaint(), "is not a capture of memwhy.");
-    write_bytes(path, (const uint8_t *)MW_CAPTURE_MAGIC, 8);
+    write_bytes(capture_path, (const uint8_t *)MW_CAPTURE_MAGIC, 8);
     CHECK_STR_EQ(complaint(), "is cut off within its first 16 bytes.");
 }
 
@@ -512,9 +291,9 @@ TEST(capture, says_that_a_newer_memwhy_made_it)
     capture_bytes whole;
 
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     whole.bytes[8] = 7;
-    write_bytes(path, whole.bytes, whole.length);
+    write_bytes(capture_path, whole.bytes, whole.length);
     CHECK_STR_EQ(complaint(), "was made by a newer memwhy, format 7; this one reads up to 1.");
     free(whole.bytes);
 }
@@ -526,10 +305,10 @@ TEST(capture, reads_what_a_newer_memwhy_of_the_same_format_made)
     mw_capture *capture;
 
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     whole.bytes[10] = 9;
     fix_records(whole.bytes, whole.length);
-    write_bytes(path, whole.bytes, whole.length);
+    write_bytes(capture_path, whole.bytes, whole.length);
     capture = open_capture();
     CHECK_EQ(mw_capture_snapshot_count(capture), 3);
     mw_capture_close(capture);
@@ -550,16 +329,16 @@ TEST(capture, looks_past_records_that_are_optional_and_past_no_others)
     size_t at;
 
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     at = second_record(&whole);
     CHECK_EQ(whole.bytes[at + 6], MW_RECORD_CHILD);
     whole.bytes[at + 6] = 200;
     fix_records(whole.bytes, whole.length);
-    write_bytes(path, whole.bytes, whole.length);
+    write_bytes(capture_path, whole.bytes, whole.length);
     CHECK(strstr(complaint(), "record 2 (unknown) at offset") != NULL);
     whole.bytes[at + 7] |= MW_RECORD_OPTIONAL;
     fix_records(whole.bytes, whole.length);
-    write_bytes(path, whole.bytes, whole.length);
+    write_bytes(capture_path, whole.bytes, whole.length);
     capture = open_capture();
     CHECK_EQ(mw_capture_timeline(capture)->child_count, 0);
     CHECK_EQ(mw_capture_snapshot_count(capture), 3);
@@ -574,9 +353,9 @@ TEST(capture, says_which_record_is_damaged_and_where)
     capture_bytes whole;
 
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     whole.bytes[second_record(&whole) + 20] ^= 4;
-    write_bytes(path, whole.bytes, whole.length);
+    write_bytes(capture_path, whole.bytes, whole.length);
     snprintf(expected, sizeof expected,
              "record 2 (child) at offset %zu is damaged: its checksum does not match.",
              second_record(&whole));
@@ -612,7 +391,7 @@ static mw_status open_and_use(mw_alloc *alloc)
 {
     mw_capture *capture = NULL;
     mw_error error = {.text = ""};
-    mw_status status = mw_capture_open(path, alloc, &capture, &error);
+    mw_status status = mw_capture_open(capture_path, alloc, &capture, &error);
 
     if (status == MW_OK)
         status = use(capture);
@@ -638,12 +417,12 @@ TEST(capture, survives_any_bit_that_flips)
     capture_bytes whole;
 
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     for (size_t at = 0; at < whole.length; at++) {
         uint8_t bit = (uint8_t)(1 << at % 8);
 
         whole.bytes[at] ^= bit;
-        write_bytes(path, whole.bytes, whole.length);
+        write_bytes(capture_path, whole.bytes, whole.length);
         check_mutation();
         whole.bytes[at] ^= bit;
     }
@@ -659,7 +438,7 @@ TEST(capture, survives_any_byte_that_lies)
 
     model.look_count = 2;
     write_series(&model);
-    whole = read_bytes(path);
+    whole = read_bytes(capture_path);
     plain = plain_bytes(&whole);
     lie.length = plain.length;
     lie.bytes = malloc(plain.length);
@@ -668,56 +447,13 @@ TEST(capture, survives_any_byte_that_lies)
             memcpy(lie.bytes, plain.bytes, plain.length);
             lie.bytes[at] = i < sizeof lies ? lies[i] : (uint8_t)(lie.bytes[at] + 1);
             fix_records(lie.bytes, lie.length);
-            write_bytes(path, lie.bytes, lie.length);
+            write_bytes(capture_path, lie.bytes, lie.length);
             check_mutation();
         }
     }
     free(whole.bytes);
     free(plain.bytes);
     free(lie.bytes);
-}
-
-/* ── sizes ───────────────────────────────────────────────────────────────────────── */
-
-TEST(capture, expands_no_more_than_its_file_warrants)
-{
-    enum { LENGTH = 1 << 20 };
-    char *name = malloc(LENGTH);
-    mw_capture_options options = {0};
-    mw_program program = series_program();
-    mw_snapshot_builder *builder = NULL;
-    mw_capture_writer *writer = NULL;
-    mw_snapshot *snapshot = NULL;
-    mw_frame_row row = {.line = 1};
-    mw_capture *capture;
-    struct stat file;
-    mw_frame frame;
-    mw_error error;
-    mw_path call;
-    mw_site site;
-
-    memset(name, 'a', LENGTH);
-    CHECK_OK(mw_snapshot_builder_new(mw_alloc_system(), 1, &builder));
-    CHECK_OK(mw_snapshot_builder_string(builder, name, LENGTH, &row.function));
-    CHECK_OK(mw_snapshot_builder_frame(builder, row, &frame));
-    CHECK_OK(mw_snapshot_builder_path(builder, (mw_path){0}, frame, &call));
-    CHECK_OK(mw_snapshot_builder_site(builder, call, 1, 0, (mw_thread){0}, &site));
-    CHECK_OK(mw_snapshot_builder_blocks(builder, site, 8, 1));
-    CHECK_OK(mw_snapshot_builder_finish(builder, &snapshot));
-    CHECK_OK(mw_capture_writer_new(path, &program, &options, mw_alloc_system(), &writer, &error));
-    CHECK_OK(mw_capture_writer_snapshot(writer, snapshot, &(mw_point){0}, &error));
-    mw_capture_writer_free(writer);
-    mw_snapshot_release(snapshot);
-    CHECK_EQ(stat(path, &file), 0);
-    CHECK(file.st_size >= LENGTH / MW_RECORD_EXPANSION_MAXIMUM);
-    CHECK(file.st_size < LENGTH / 32);
-    capture = open_capture();
-    CHECK_OK(mw_capture_snapshot(capture, 0, &snapshot, &error));
-    row = mw_snapshot_frame(snapshot, (mw_frame){1});
-    assert_memory_equal(mw_snapshot_string(snapshot, row.function, NULL), name, LENGTH);
-    mw_snapshot_release(snapshot);
-    mw_capture_close(capture);
-    free(name);
 }
 
 /* ── memory ──────────────────────────────────────────────────────────────────────── */
@@ -738,56 +474,6 @@ TEST(capture, reading_returns_every_byte_whichever_allocation_fails)
     }
 }
 
-TEST(capture, writing_returns_every_byte_whichever_allocation_fails)
-{
-    series_model model = full_series();
-    mw_status status = MW_NO_MEMORY;
-
-    model.keep_ns = 20 * SECOND;
-    for (size_t nth = 0; status != MW_OK; nth++) {
-        mw_failing_alloc failing = mw_failing_alloc_at(nth);
-        mw_error error = {.text = ""};
-
-        unlink(path);
-        status = series_write(&model, path, &failing.base, &error);
-        CHECK(status == MW_OK || status == MW_NO_MEMORY);
-        CHECK_EQ(failing.live_blocks, 0);
-        if (access(path, F_OK) == 0)
-            mw_capture_close(open_capture());
-    }
-}
-
-/* A writer that was refused memory tries again, as a recorder does with the next snapshot. */
-TEST(capture, goes_on_after_a_refusal_as_if_it_had_not_been)
-{
-    series_model model = full_series();
-
-    for (size_t nth = 0; nth < 400; nth++) {
-        mw_failing_alloc failing = mw_failing_alloc_at(SIZE_MAX);
-        mw_capture_options options = {.source_line = series_source_line};
-        mw_program program = series_program();
-        mw_capture_writer *writer = NULL;
-        mw_error error = {.text = ""};
-        mw_capture *capture;
-
-        model.peak_before = LOOKS;
-        CHECK_OK(mw_capture_writer_new(path, &program, &options, &failing.base, &writer, &error));
-        failing.nth = failing.requests + nth;
-        for (uint32_t look = 0; look < 3; look++) {
-            if (series_write_look(&model, look, &failing.base, writer, &error) == MW_OK)
-                continue;
-            failing.nth = SIZE_MAX;
-            CHECK_OK(series_write_look(&model, look, &failing.base, writer, &error));
-        }
-        mw_capture_writer_free(writer);
-        CHECK_EQ(failing.live_blocks, 0);
-        capture = open_capture();
-        for (uint32_t look = 0; look < 3; look++)
-            series_check_look(&model, capture, look, look);
-        mw_capture_close(capture);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -797,11 +483,6 @@ int main(void)
         CASE(capture, has_lines_of_source),
         CASE(capture, loses_the_last_record_alone_wherever_it_is_cut_off),
         CASE(capture, takes_zeroes_at_its_end_for_what_was_never_written),
-        CASE(capture, is_whole_when_there_was_no_room_and_goes_on_when_there_is),
-        CASE(capture, gathers_points_while_nothing_can_be_written),
-        CASE(capture, reads_whenever_its_process_was_killed),
-        CASE(capture, stays_as_it_is_when_a_forked_child_lets_go_of_it),
-        CASE(capture, is_not_written_in_the_place_of_a_device),
         CASE(capture, says_that_another_file_is_none),
         CASE(capture, says_that_a_newer_memwhy_made_it),
         CASE(capture, reads_what_a_newer_memwhy_of_the_same_format_made),
@@ -809,10 +490,7 @@ int main(void)
         CASE(capture, says_which_record_is_damaged_and_where),
         CASE(capture, survives_any_bit_that_flips),
         CASE(capture, survives_any_byte_that_lies),
-        CASE(capture, expands_no_more_than_its_file_warrants),
         CASE(capture, reading_returns_every_byte_whichever_allocation_fails),
-        CASE(capture, writing_returns_every_byte_whichever_allocation_fails),
-        CASE(capture, goes_on_after_a_refusal_as_if_it_had_not_been),
     };
 
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
