@@ -230,7 +230,7 @@ def test_memory_does_not_grow_when_the_same_source_is_executed_again_and_again()
     _, before, after = [repeat(times) for times in (1000, 1000, 10_000)]
     growth = {name: after[name] - before[name] for name in after}
     # A collection now and then allocates where none did, and blocks move to other pages.
-    assert growth.pop("blocks") < 100_000
+    assert growth.pop("blocks") < 300_000
     assert sum(growth.values()) < 2000, growth
 
 
