@@ -35,6 +35,8 @@ sources     := $(shell find meson.build meson_options.txt pyproject.toml README.
                  include src python -type f -not -name '*.pyc' 2>/dev/null)
 c_sources    = $(shell find include src tests -name '*.[ch]' 2>/dev/null)
 
+comma := ,
+
 # $(call configured,DIRECTORY,OPTIONS): a meson build directory, set up once; it is heard
 # only when it fails.
 configured = [ -e $(1)/build.ninja ] || { \
@@ -44,7 +46,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
-        valgrind torture leaks leaks-here cpython-suite bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
+        valgrind torture fuzz leaks leaks-here cpython-suite bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
         lint-spelling compile-gcc compile-clang tidy format clean
 
 help: ## this list
@@ -174,6 +176,20 @@ sweeps = $(basename $(notdir $(shell grep -l whichever_allocation_fails tests/un
 torture: $(environment) ## every allocation fails in turn, under AddressSanitizer
 	@$(prepare) libraries cmocka
 	@$(call unit_tests,torture,-Db_sanitize=address -Db_lundef=false,$(or $(sweeps),none))
+
+# What it finds is kept in build/fuzz-T, and belongs into tests/fuzz/corpus, where each later
+# test sees it.
+fuzz: T ?= capture
+fuzz: TIME ?= 600
+fuzz: $(environment) ## libFuzzer on T=capture for TIME=600 seconds, with sanitizers
+	@$(prepare) libraries clang
+	@export CC=clang; $(call configured,$(BUILD)/fuzz,-Dpython=false -Dfuzz=true \
+	    -Db_sanitize=address$(comma)undefined -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link)
+	$(alone) $(NINJA) -C $(BUILD)/fuzz --quiet $(T)_fuzz
+	@mkdir -p $(BUILD)/fuzz-$(T)
+	nice -n 19 $(BUILD)/fuzz/$(T)_fuzz -max_total_time=$(TIME) -max_len=20000 -timeout=10 \
+	    -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz-$(T)/ \
+	    $(BUILD)/fuzz-$(T) tests/fuzz/corpus/$(T)
 
 # References are counted only by a debug build of Python: Debian has one.
 leaks: ## the Python tests repeated on a debug build, with references and memory compared

@@ -56,7 +56,8 @@ static mw_status grow(mw_bytes *bytes, size_t needed)
 
 uint8_t *mw_bytes_reserve(mw_bytes *bytes, size_t length)
 {
-    if (bytes->status == MW_OK && length > bytes->capacity - bytes->length)
+    if (bytes->status == MW_OK &&
+        (bytes->bytes == NULL || length > bytes->capacity - bytes->length))
         bytes->status = grow(bytes, bytes->length + length);
     return bytes->status == MW_OK ? bytes->bytes + bytes->length : NULL;
 }
