@@ -10,12 +10,14 @@
 
 extern const mw_command mw_command_doctor;
 extern const mw_command mw_command_dump;
+extern const mw_command mw_command_merge;
 extern const mw_command mw_command_run;
 
 static const mw_command *const command_list[] = {
     &mw_command_run,
     &mw_command_doctor,
     &mw_command_dump,
+    &mw_command_merge,
 };
 
 enum { COMMAND_COUNT = sizeof command_list / sizeof command_list[0] };
