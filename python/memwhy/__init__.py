@@ -48,6 +48,7 @@ from memwhy._memwhy import (
     _either_take_snapshot as take_snapshot,
 )
 from memwhy._exact import exact
+from memwhy._record import snapshot_to
 from memwhy._regions import carry, region
 from memwhy._start import start
 from memwhy._trace import trace
@@ -76,6 +77,7 @@ __all__ = [
     "is_tracing",
     "region",
     "reset_peak",
+    "snapshot_to",
     "start",
     "stop",
     "take_snapshot",

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """memwhy.start(), and the environment variable MEMWHY, which says the same in text."""
+import os
+
 from memwhy import _memwhy
 
 # The longest traceback that tracemalloc, and so a snapshot, knows.
@@ -66,19 +68,44 @@ def _bytes_of_text(name, text):
 
 
 def start_as_told(text):
-    """Start as the value of the variable MEMWHY says.
+    """Start as the value of the variable MEMWHY says; return the Recording to begin, or None.
 
     0 or nothing: not at all.  1: memwhy.start().  Else name=value, separated by commas, in
-    any order: nframe, sample and max_overhead as in start(), and as often as one likes
-    only=PATTERN, exclude=PATTERN and under=PATTERN, which are filters.  Raises ValueError.
+    any order: nframe, sample and max_overhead as in start(), as often as one likes
+    only=PATTERN, exclude=PATTERN and under=PATTERN, which are filters, and what a capture is
+    to be: capture=FILE, every=, keep=, peak=1, signal=, follow_fork=1, command_line=0.
+    Raises ValueError.
     """
     text = text.strip()
-    if text not in ("", "0"):
-        start(**_arguments({} if text == "1" else text.split(",")))
+    if text in ("", "0"):
+        return None
+    arguments = _arguments({} if text == "1" else text.split(","))
+    options = {name: arguments.pop(name) for name in _CAPTURE if name in arguments}
+    recording = _recording(text, options, arguments) if options else None
+    start(**arguments)
+    return recording
+
+
+def _recording(text, options, arguments):
+    """What is to be recorded; None in a child of a process that does not follow forks."""
+    from memwhy import _record
+
+    if "capture" not in options:
+        raise ValueError(f"{next(iter(options))} wants capture=FILE, the capture that it is for")
+    if "keep" in options and "every" not in options:
+        raise ValueError("keep wants every, the time between two snapshots")
+    if options.get("peak") and "sample" in arguments:
+        raise ValueError("peak wants every block: samples do not tell")
+    if "parent" in options and not options.get("follow"):
+        return None
+    recording = _record.Recording(options.pop("capture"), **options)
+    items = [item for item in text.split(",") if not item.strip().startswith("parent=")]
+    recording.setting_for_children = ",".join([*items, f"parent={os.getpid()}"])
+    return recording
 
 
 def _arguments(items):
-    """The arguments of start() that name=value items mean."""
+    """The arguments that name=value items mean, of start() and of a recording."""
     arguments = {"filters": []}
     for item in items:
         name, equals, value = item.strip().partition("=")
@@ -89,11 +116,27 @@ def _arguments(items):
         elif name not in _ARGUMENTS:
             known = ", ".join([*_ARGUMENTS, *_FILTERS])
             raise ValueError(f"there is {known}, but no {name!r}")
-        elif name in arguments:
-            raise ValueError(f"{name} is there twice")
         else:
-            arguments[name] = _ARGUMENTS[name](value)
+            argument, read = _ARGUMENTS[name]
+            if argument in arguments:
+                raise ValueError(f"{name} is there twice")
+            arguments[argument] = read(value)
     return arguments
+
+
+def _yes_or_no(text):
+    if text not in ("0", "1"):
+        raise ValueError(f"what is either on or off is 1 or 0, not {text!r}")
+    return text == "1"
+
+
+def _of_record(function, name):
+    def read(text):
+        from memwhy import _record
+
+        return getattr(_record, function)(*name, text)
+
+    return read
 
 
 def _number_of_frames(text):
@@ -102,7 +145,21 @@ def _number_of_frames(text):
     return int(text)
 
 
-_ARGUMENTS = {"nframe": _number_of_frames, "sample": str, "max_overhead": str}
+# Name → the argument that it means, and how its value is read.
+_ARGUMENTS = {
+    "nframe": ("nframe", _number_of_frames),
+    "sample": ("sample", str),
+    "max_overhead": ("max_overhead", str),
+    "capture": ("capture", str),
+    "every": ("every", _of_record("duration", ["every"])),
+    "keep": ("keep", _of_record("duration", ["keep"])),
+    "peak": ("peak", _yes_or_no),
+    "signal": ("signal", _of_record("signal_number", [])),
+    "follow_fork": ("follow", _yes_or_no),
+    "command_line": ("command_line", _yes_or_no),
+    "parent": ("parent", int),
+}
+_CAPTURE = ("capture", "every", "keep", "peak", "signal", "follow", "command_line", "parent")
 _FILTERS = {
     "only": lambda pattern: _memwhy.Filter(True, pattern),
     "exclude": lambda pattern: _memwhy.Filter(False, pattern),

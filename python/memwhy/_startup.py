@@ -6,11 +6,12 @@ memwhy.pth imports this while `site` is read, in two cases.
 MEMWHY_RUN is set: `memwhy run` started the program.  Tracing starts, and one report is
 arranged at the program's end.  Three things hold throughout: the program's standard output,
 exit status and children are its own; what goes wrong here is one sentence on stderr; and a
-forked child is silent.
+forked child is silent.  With `-o` a capture is written, and with `--follow-fork` one of
+each Python process that the program starts: for those that begin anew, MEMWHY_RUN stays.
 
 Else MEMWHY is set: its owner wants the program, and what it starts, traced.  Tracing starts
-as it says, and that is all.  If it cannot be followed, one sentence on stderr says why, and
-the program runs untraced.
+as it says, and that is all, but for a capture where it asks for one.  If it cannot be
+followed, one sentence on stderr says why, and the program runs untraced.
 """
 import atexit
 import os
@@ -22,9 +23,8 @@ _WHOLE_TRACEBACKS = 65535  # the most that any tracer of this kind can be asked 
 class _Run:
     """One traced run: what was asked for, and whether its report is still owed."""
 
-    def __init__(self, settings):
-        options, _, self.json_path = settings.partition(",json=")
-        options = dict(item.split("=", 1) for item in options.split(","))
+    def __init__(self, options, json_path):
+        self.json_path = json_path
         self.by = options["by"]
         self.top = int(options["top"]) or (3 if self.by == "traceback" else 10)
         self.nframe = int(options["nframe"]) or _WHOLE_TRACEBACKS
@@ -34,6 +34,17 @@ class _Run:
         self.working_directory = _working_directory()
         self.stderr = _file_identity(2)
 
+    def end(self, status=None):
+        """The process ends, with that exit status if it is known by now."""
+        from memwhy import _memwhy
+
+        if status is None and os.getpid() == self.process:
+            _flush_output()
+        _memwhy._record_stop()
+        self.report_once()
+        if status is not None:
+            _memwhy._record_stop(status)
+
     def report_once(self):
         """Write the report, unless it was written or this is a forked child."""
         if not self.is_owed or os.getpid() != self.process:
@@ -41,8 +52,15 @@ class _Run:
         self.is_owed = False
         try:
             _report(self)
+            _say(self, _capture_line())
         except BaseException as error:  # also KeyboardInterrupt: the program is over
             _say(self, f"memwhy: the summary could not be made: {_describe(error)}.\n")
+
+
+def _read(settings):
+    """What `memwhy run` has said: options as a dict, and the file for JSON or nothing."""
+    options, _, json_path = settings.partition(",json=")
+    return dict(item.split("=", 1) for item in options.split(",")), json_path
 
 
 def _working_directory():
@@ -79,7 +97,7 @@ def _say(run, text):
 
 
 def _report(run):
-    from memwhy import _memwhy
+    from memwhy import _memwhy, _record
 
     if not _memwhy.is_tracing():
         _say(run, "memwhy: the program stopped the tracing itself, so there is no summary.\n")
@@ -98,12 +116,44 @@ def _report(run):
         "lost": lost,
         "degraded": tuple(degraded[key] for key in ("stage", "cut_blocks", "cut_bytes")),
         "program": _program_places(run),
-        "library": _library_places(),
+        "library": _record.library_places(),
         "directory": run.working_directory,
     }
     _say(run, _memwhy.report_text(snapshot, colour=_wants_colour(), width=_width(), **arguments))
     if run.json_path:
         _write_json(run, _memwhy.report_json(snapshot, **arguments))
+
+
+def _capture_line():
+    """Where the capture is, and what it has."""
+    from memwhy import _memwhy
+
+    state = _memwhy._record_state()
+    if state is None:
+        return ""
+    try:
+        size = _shown(os.stat(state["path"]).st_size)
+    except OSError:
+        return f"The capture could not be written to {state['path']}.\n"
+    count = state["snapshots"]
+    text = (f"The capture is in {_relative(state['path'])}: "
+            f"{count} snapshot{'' if count == 1 else 's'}, {size}.")
+    if state["failures"]:
+        text += f"  {state['failures']} could not be written."
+    return text + "\n"
+
+
+def _relative(path):
+    """The shorter of two names."""
+    beneath = os.path.join(os.getcwd(), "")
+    return path[len(beneath):] if path.startswith(beneath) else path
+
+
+def _shown(size):
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 10 * 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}"
+        size /= 1024
 
 
 def _program_places(run):
@@ -118,14 +168,6 @@ def _program_places(run):
         # `python -m package.module`: the whole package is the program.
         return [os.path.dirname(path), path]
     return [path]
-
-
-def _library_places():
-    """Directories of the standard library and of installed packages, and memwhy's own."""
-    found = [os.path.dirname(os.__file__), os.path.dirname(__file__)]
-    found += [entry for entry in sys.path
-              if entry.endswith(("/site-packages", "/dist-packages", "/lib-dynload"))]
-    return found
 
 
 def _wants_colour():
@@ -180,32 +222,55 @@ def _flush_output():
             pass
 
 
-def _arrange(run):
-    """Registered before the program could register anything, so it runs last of all."""
+def _arrange(end):
+    """Has end() called at the process's end, with the exit status where that is known."""
     leave = os._exit
 
     def _exit(status):
         if isinstance(status, int):  # else this call is an error, not the end
-            run.report_once()
+            end(status & 0xFF)
         leave(status)
-
-    def at_exit():
-        if os.getpid() == run.process:
-            _flush_output()
-        run.report_once()
 
     _exit.__doc__ = leave.__doc__
     _exit.__text_signature__ = getattr(leave, "__text_signature__", None)
     os._exit = _exit
-    atexit.register(at_exit)
+    # Before the program could register anything, so it runs last of all.
+    atexit.register(end)
 
 
 def _begin(settings):
     from memwhy import _memwhy
 
-    run = _Run(settings)
-    _arrange(run)
+    options, json_path = _read(settings)
+    recording = _recording_of(options)
+    run = _Run(options, json_path)
+    # The end of a process that another one has made is told in that one's capture alone.
+    run.is_owed = "parent" not in options
+    _arrange(run.end)
+    if recording is not None and recording.follows:
+        os.environ["MEMWHY_RUN"] = _for_children(settings)
     _memwhy.start(run.nframe)
+    if recording is not None:
+        recording.begin()
+
+
+def _recording_of(options):
+    if "capture" not in options:
+        return None
+    from memwhy import _record
+
+    path = options["capture"].replace("%2C", ",").replace("%25", "%")
+    return _record.Recording(
+        path, every=int(options["every"]), keep=int(options["keep"]), peak=options["peak"] == "1",
+        follow=options["follow"] == "1", signal=int(options["signal"]),
+        command_line=options["bare"] != "1", parent=int(options.get("parent", 0)))
+
+
+def _for_children(settings):
+    """The same, from this process to those that it starts."""
+    items = settings.partition(",json=")[0].split(",")
+    kept = [item for item in items if not item.startswith("parent=")]
+    return ",".join([*kept, f"parent={os.getpid()}"])
 
 
 def _begin_as_told(settings):
@@ -216,7 +281,12 @@ def _begin_as_told(settings):
     if not _memwhy._in_main_interpreter():
         return
     try:
-        _start.start_as_told(settings)
+        recording = _start.start_as_told(settings)
+        if recording is not None:
+            _arrange(_memwhy._record_stop)
+            # Whoever is started with the same setting is a child, and has a file of its own.
+            os.environ["MEMWHY"] = recording.setting_for_children
+            recording.begin()
     except Exception as error:
         reason = error if isinstance(error, ValueError) else _describe(error)
         text = f"memwhy: MEMWHY is not followed, and nothing traced: {reason}.\n"

@@ -6,6 +6,8 @@
  * nothing stands between.  The tracing is switched on inside, by an environment variable
  * that memwhy.pth notices and memwhy/_startup.py removes before the program begins.
  */
+#include "base/quantity.h"
+#include "capture/format.h"
 #include "cli/command.h"
 #include "cli/interpreter.h"
 #include "cli/program_file.h"
@@ -13,26 +15,39 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum {
     TOP_UNSAID = 0, /* memwhy/_startup.py chooses: fewer tracebacks than lines */
     TOP_MAXIMUM = 100000,
     NFRAME_UNSAID = 0, /* whole tracebacks */
+    ESCAPED_BYTES = 3, /* of one of a path */
 };
+
+#define DURATION_MINIMUM_NS UINT64_C(10000000)
+#define DURATION_MAXIMUM_NS (UINT64_C(3660) * 86400 * 1000000000)
 
 extern const mw_command mw_command_run;
 
 typedef struct run_options {
-    const char *python; /* NULL: choose                              */
-    const char *by;     /* one of `groupings`                        */
-    const char *json;   /* NULL: no file                             */
-    long top;           /* TOP_UNSAID, or 1 … TOP_MAXIMUM            */
-    long nframe;        /* NFRAME_UNSAID, or 1 … the tracer's limit  */
+    const char *python;  /* NULL: choose                              */
+    const char *by;      /* one of `groupings`                        */
+    const char *json;    /* NULL: no file                             */
+    long top;            /* TOP_UNSAID, or 1 … TOP_MAXIMUM            */
+    long nframe;         /* NFRAME_UNSAID, or 1 … the tracer's limit  */
+    const char *capture; /* NULL: none; the following want one       */
+    uint64_t every_ns;   /* 0: no series                             */
+    uint64_t keep_ns;    /* 0: keep all                              */
+    int signal;          /* 0: none                                  */
+    bool keeps_peak;
+    bool follows_forks;
+    bool hides_command_line;
     bool wants_help;
     char **program; /* what follows our options, ends with NULL  */
 } run_options;
@@ -73,15 +88,78 @@ static int take_grouping(const char *text, const char **ret_by)
                            text);
 }
 
+static int take_duration(const char *name, const char *text, uint64_t *ret_ns)
+{
+    uint64_t duration_ns;
+
+    if (!mw_duration_parse(text, &duration_ns))
+        return mw_command_fail("%s takes a time such as 500ms, 10s, 5m or 24h, not \"%s\".", name,
+                               text);
+    if (duration_ns < DURATION_MINIMUM_NS || duration_ns > DURATION_MAXIMUM_NS)
+        return mw_command_fail("%s takes a time from 10ms to 3660d, not \"%s\".", name, text);
+    *ret_ns = duration_ns;
+    return MW_EXIT_DONE;
+}
+
+/* Those that a program has little use for itself; of others only the number is taken. */
+static const struct {
+    const char *name;
+    int number;
+} signals[] = {{"HUP", SIGHUP},   {"USR1", SIGUSR1},    {"USR2", SIGUSR2}, {"WINCH", SIGWINCH},
+               {"URG", SIGURG},   {"PROF", SIGPROF},    {"IO", SIGIO},     {"PWR", SIGPWR},
+               {"QUIT", SIGQUIT}, {"CONT", SIGCONT},    {"ALRM", SIGALRM}, {"INT", SIGINT},
+               {"TERM", SIGTERM}, {"VTALRM", SIGVTALRM}};
+
+static int take_signal(const char *text, int *ret_signal)
+{
+    const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
+    long number;
+
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (strcasecmp(signals[i].name, name) == 0) {
+            *ret_signal = signals[i].number;
+            return MW_EXIT_DONE;
+        }
+    /* A process dies of faults, and nobody can catch the other two. */
+    if (parse_count(text, SIGRTMAX, &number) && number != SIGKILL && number != SIGSTOP &&
+        number != SIGSEGV && number != SIGBUS && number != SIGFPE && number != SIGILL) {
+        *ret_signal = (int)number;
+        return MW_EXIT_DONE;
+    }
+    return mw_command_fail("--signal takes a signal that can be caught, such as SIGUSR2, not "
+                           "\"%s\".",
+                           text);
+}
+
+static bool take_flag(run_options *options, const char *name)
+{
+    bool *flag = strcmp(name, "--peak") == 0              ? &options->keeps_peak
+                 : strcmp(name, "--follow-fork") == 0     ? &options->follows_forks
+                 : strcmp(name, "--no-command-line") == 0 ? &options->hides_command_line
+                                                          : NULL;
+
+    if (flag != NULL)
+        *flag = true;
+    return flag != NULL;
+}
+
 static int take_option(run_options *options, const char *name, const char *value)
 {
+    if (strcmp(name, "--every") == 0)
+        return take_duration(name, value, &options->every_ns);
+    if (strcmp(name, "--keep") == 0)
+        return take_duration(name, value, &options->keep_ns);
+    if (strcmp(name, "--signal") == 0)
+        return take_signal(value, &options->signal);
     if (strcmp(name, "--top") == 0)
         return take_count(name, value, TOP_MAXIMUM, &options->top);
     if (strcmp(name, "--nframe") == 0)
         return take_count(name, value, MW_FRAME_LIMIT_MAXIMUM, &options->nframe);
     if (strcmp(name, "--by") == 0)
         return take_grouping(value, &options->by);
-    if (strcmp(name, "--json") == 0)
+    if (strcmp(name, "-o") == 0 || strcmp(name, "--output") == 0)
+        options->capture = value;
+    else if (strcmp(name, "--json") == 0)
         options->json = value;
     else
         options->python = value;
@@ -90,7 +168,8 @@ static int take_option(run_options *options, const char *name, const char *value
 
 static bool takes_value(const char *name)
 {
-    static const char *const names[] = {"--python", "--top", "--by", "--json", "--nframe"};
+    static const char *const names[] = {"--python", "--top",    "--by",    "--json", "--nframe",
+                                        "-o",       "--output", "--every", "--keep", "--signal"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0)
@@ -109,6 +188,8 @@ static int parse_option(run_options *options, char ***argv)
         *equals = '\0';
         value = equals + 1;
     }
+    if (value == NULL && take_flag(options, word))
+        return MW_EXIT_DONE;
     if (!takes_value(word))
         return mw_command_fail("run has no option \"%s\"; see \"memwhy help run\".", word);
     if (value == NULL)
@@ -142,6 +223,28 @@ static int parse(run_options *options, char **argv)
     return MW_EXIT_DONE;
 }
 
+/* Options that say what a capture is to be, and no capture. */
+static int check_capture_options(const run_options *options)
+{
+    const char *name = options->every_ns != 0        ? "--every"
+                       : options->keep_ns != 0       ? "--keep"
+                       : options->signal != 0        ? "--signal"
+                       : options->keeps_peak         ? "--peak"
+                       : options->follows_forks      ? "--follow-fork"
+                       : options->hides_command_line ? "--no-command-line"
+                                                     : NULL;
+
+    if (options->capture == NULL && name != NULL)
+        return mw_command_fail("%s wants -o FILE, the capture that it is for.", name);
+    if (options->capture != NULL && *options->capture == '\0')
+        return mw_command_fail("-o wants a file's name.");
+    if (options->keep_ns != 0 && options->every_ns == 0)
+        return mw_command_fail("--keep wants --every, the time between two snapshots.");
+    if (options->keep_ns != 0 && options->keep_ns < options->every_ns)
+        return mw_command_fail("--keep is shorter than --every, so nothing would be kept.");
+    return MW_EXIT_DONE;
+}
+
 /* ── checks ──────────────────────────────────────────────────────────────────────── */
 
 /* -m and -c are looked at by Python alone; a script, by us first. */
@@ -168,17 +271,81 @@ static int check_program(char **program)
     return MW_EXIT_DONE;
 }
 
+/* Appends [path] so that a comma ends it. */
+static void append_escaped(char *text, size_t capacity, const char *path)
+{
+    size_t length = strlen(text);
+
+    for (; *path != '\0' && length + ESCAPED_BYTES < capacity; path++)
+        length +=
+            (size_t)snprintf(text + length, capacity - length,
+                             *path == ',' || *path == '%' ? "%%%02X" : "%c", (unsigned char)*path);
+}
+
+/* A slip like `-o app.py` must not cost a file that is none of ours. */
+static int check_replaced(const char *path)
+{
+    char start[MW_CAPTURE_MAGIC_BYTES];
+    FILE *file;
+    size_t length;
+
+    if (!mw_output_file_is_renamed(path))
+        return mw_command_fail("a capture cannot be written to \"%s\", which is no file.", path);
+    file = fopen(path, "rb");
+    if (file == NULL)
+        return MW_EXIT_DONE;
+    length = fread(start, 1, sizeof start, file);
+    fclose(file);
+    if (length == 0 || (length == sizeof start && memcmp(start, MW_CAPTURE_MAGIC, length) == 0))
+        return MW_EXIT_DONE;
+    return mw_command_fail("\"%s\" is there and is no capture, so it is not replaced.", path);
+}
+
+/* What _record.py reads of the capture. */
+static int announce_capture(const run_options *options, char *text, size_t capacity)
+{
+    char capture[PATH_MAX] = "";
+    mw_error error;
+    size_t length;
+    int status;
+
+    if (options->capture == NULL)
+        return MW_EXIT_DONE;
+    if (mw_output_file_check(options->capture, capture, &error) != MW_OK)
+        return mw_command_fail_with(&error);
+    status = check_replaced(capture);
+    if (status != MW_EXIT_DONE)
+        return status;
+    length = strlen(text);
+    snprintf(text + length, capacity - length,
+             ",every=%llu,keep=%llu,peak=%d,follow=%d,signal=%d"
+             ",bare=%d,capture=",
+             (unsigned long long)options->every_ns, (unsigned long long)options->keep_ns,
+             options->keeps_peak, options->follows_forks, options->signal,
+             options->hides_command_line);
+    append_escaped(text, capacity, capture);
+    return MW_EXIT_DONE;
+}
+
 /* What _startup.py reads.  The file stands last, so that its name may contain anything. */
 static int announce(const run_options *options)
 {
-    char text[PATH_MAX + 100];
+    char text[ESCAPED_BYTES * PATH_MAX + PATH_MAX + 300];
     char json[PATH_MAX] = "";
     mw_error error;
+    size_t length;
+    int status;
 
     if (options->json != NULL && mw_output_file_check(options->json, json, &error) != MW_OK)
         return mw_command_fail_with(&error);
-    snprintf(text, sizeof text, "by=%s,top=%ld,nframe=%ld%s%s", options->by, options->top,
-             options->nframe, *json == '\0' ? "" : ",json=", json);
+    snprintf(text, sizeof text, "by=%s,top=%ld,nframe=%ld", options->by, options->top,
+             options->nframe);
+    status = announce_capture(options, text, sizeof text);
+    if (status != MW_EXIT_DONE)
+        return status;
+    length = strlen(text);
+    if (*json != '\0')
+        snprintf(text + length, sizeof text - length, ",json=%s", json);
     if (setenv("MEMWHY_RUN", text, 1) != 0)
         return mw_command_fail("cannot set MEMWHY_RUN: %s.", strerror(errno));
     return MW_EXIT_DONE;
@@ -216,6 +383,9 @@ static int run_run(int argc, char **argv)
         return status;
     if (options.wants_help)
         return mw_command_help(&mw_command_run);
+    status = check_capture_options(&options);
+    if (status != MW_EXIT_DONE)
+        return status;
     status = check_program(options.program);
     if (status != MW_EXIT_DONE)
         return status;
@@ -239,11 +409,20 @@ const mw_command mw_command_run = {
                "                  (line)\n"
                "  --json FILE     write the summary as JSON too, when the program ends\n"
                "  --nframe N      keep only the N most recent frames of each traceback (all)\n"
+               "  -o FILE         write a capture: of the end, and of what the following say\n"
+               "  --every TIME    a snapshot each 500ms, 10s, 5m, …: a series\n"
+               "  --keep TIME     of a series, keep the last 24h, 7d, … only\n"
+               "  --peak          also what was alive when the most was\n"
+               "  --signal NAME   a snapshot whenever the program gets SIGUSR2, …\n"
+               "  --follow-fork   captures of the Python processes that the program starts, too,\n"
+               "                  each beside FILE, named by its pid\n"
+               "  --no-command-line  leave the program's arguments out of the capture\n"
                "  --python P      the interpreter, a path or a name on PATH (the one beside\n"
                "                  this command, else python3)\n"
                "\n"
                "The program's input, output, arguments, signals and exit status are its own.\n"
-               "The summary goes to stderr; processes that the program starts are not traced.\n"
+               "The summary goes to stderr.  Processes that the program starts are not traced,\n"
+               "unless --follow-fork says so.\n"
                "Exit status: the program's own, or 2 if it could not be started.\n",
     .run = run_run,
 };

@@ -137,3 +137,13 @@ static inline PyThreadState *(*py_thread_state_function(void))(void)
     return _PyThreadState_UncheckedGet;
 #endif
 }
+
+/* Whether the interpreter is being taken down, and the GIL must not be waited for. */
+static inline int py_is_finalizing(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000 /* public since 3.13 */
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}

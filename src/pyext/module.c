@@ -2,11 +2,13 @@
  *
  * The extension module memwhy._memwhy: definition, state and method table; nothing else.
  */
+#include "pyext/capture_read.h"
 #include "pyext/compat.h"
 #include "pyext/doctor.h"
 #include "pyext/formats.h"
 #include "pyext/frame_marks_check.h"
 #include "pyext/module_state.h"
+#include "pyext/recorder.h"
 #include "pyext/report.h"
 #include "pyext/reuse_hooks.h"
 #include "pyext/sampling.h"
@@ -36,9 +38,10 @@ static int module_exec(PyObject *module)
 
     if (mw_tracing_init() < 0 || mw_reuse_hooks_init(module) < 0 ||
         mw_types_add(module, state) < 0 || mw_region_type_add(module) < 0 ||
-        mw_sampling_add(module) < 0)
+        mw_sampling_add(module) < 0 || mw_recorder_add(module) < 0)
         return -1;
     if (PyModule_AddFunctions(module, report_methods) < 0 ||
+        PyModule_AddFunctions(module, mw_capture_read_methods) < 0 ||
         PyModule_AddFunctions(module, mw_frame_marks_check_methods) < 0 ||
         PyModule_AddFunctions(module, mw_doctor_methods) < 0)
         return -1;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pyext/thread_names.h"
 
+#include "pyext/utf8.h"
+
 #include <unistd.h>
 
 /* ── asking ──────────────────────────────────────────────────────────────────────── */
@@ -129,4 +131,81 @@ mw_status mw_thread_names_note(mw_tracer *tracer, PyObject *names)
             return status;
     }
     return note_first(tracer);
+}
+
+/* ── without a trace ─────────────────────────────────────────────────────────────── */
+
+enum { NAME_BYTES = 256 };
+
+/* The value in [dict] of the key that is [name] in ASCII; borrowed, or NULL.  Looks at every
+ * key: a str made to look it up would be a block. */
+static PyObject *find_in_dict(PyObject *dict, const char *name)
+{
+    Py_ssize_t position = 0;
+    PyObject *key;
+    PyObject *value;
+
+    while (PyDict_Next(dict, &position, &key, &value))
+        if (PyUnicode_Check(key) && PyUnicode_CompareWithASCIIString(key, name) == 0)
+            return value;
+    return NULL;
+}
+
+/* threading's dict of ident → Thread; borrowed, or NULL. */
+static PyObject *find_active(void)
+{
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *threading =
+        modules != NULL && PyDict_Check(modules) ? find_in_dict(modules, "threading") : NULL;
+    PyObject *active = NULL;
+
+    if (threading != NULL && PyModule_Check(threading))
+        active = find_in_dict(PyModule_GetDict(threading), "_active");
+    return active != NULL && PyDict_Check(active) ? active : NULL;
+}
+
+/* What a thread is called, a new reference; NULL where that is not an attribute like any other.
+ * [attribute] is "_name". */
+static PyObject *plain_name(PyObject *thread, PyObject *attribute)
+{
+    PyObject *name = NULL;
+
+    if (Py_TYPE(thread)->tp_getattro == PyObject_GenericGetAttr)
+        name = PyObject_GenericGetAttr(thread, attribute);
+    if (name == NULL)
+        PyErr_Clear();
+    if (name != NULL && !PyUnicode_Check(name))
+        Py_CLEAR(name);
+    return name;
+}
+
+static mw_status note_plain(mw_tracer *tracer, PyObject *ident, PyObject *thread,
+                            PyObject *attribute)
+{
+    char bytes[NAME_BYTES];
+    PyObject *name;
+    mw_thread_row *row = NULL;
+    mw_status status = MW_OK;
+
+    if (PyLong_Check(ident))
+        row = row_of(tracer, PyLong_AsUnsignedLongLongMask(ident));
+    name = row != NULL ? plain_name(thread, attribute) : NULL;
+    if (name == NULL)
+        return MW_OK;
+    status = note(tracer, row, bytes, mw_utf8_copy(name, bytes, sizeof bytes));
+    Py_DECREF(name);
+    return status;
+}
+
+mw_status mw_thread_names_note_active(mw_tracer *tracer, PyObject *attribute)
+{
+    PyObject *active = find_active();
+    Py_ssize_t position = 0;
+    PyObject *ident;
+    PyObject *thread;
+    mw_status status = MW_OK;
+
+    while (active != NULL && status == MW_OK && PyDict_Next(active, &position, &ident, &thread))
+        status = note_plain(tracer, ident, thread, attribute);
+    return status == MW_OK ? note_first(tracer) : status;
 }

@@ -178,7 +178,7 @@ PyObject *mw_tracing_reset_peak(PyObject *module, PyObject *ignored)
     Py_RETURN_NONE;
 }
 
-static size_t overhead_sum(void)
+size_t mw_tracing_overhead_bytes(void)
 {
     mw_overhead overhead = mw_tracer_overhead(&mw_the_tracer);
 
@@ -194,7 +194,7 @@ PyDoc_STRVAR(get_tracemalloc_memory_doc,
 
 static PyObject *get_tracemalloc_memory(PyObject *module, PyObject *ignored)
 {
-    return PyLong_FromSize_t(overhead_sum());
+    return PyLong_FromSize_t(mw_tracing_overhead_bytes());
 }
 
 PyDoc_STRVAR(get_overhead_doc,
@@ -285,7 +285,7 @@ static mw_status snapshot_with(PyObject *names, mw_snapshot **ret_snapshot)
     return status;
 }
 
-int mw_tracing_mend_hooks(void)
+bool mw_tracing_mend_hooks_silently(void)
 {
     bool was_deaf = mw_the_tracer.is_active && mw_allocator_hooks_mend();
 
@@ -294,7 +294,12 @@ int mw_tracing_mend_hooks(void)
         mw_reuse_hooks_install();
     if (mw_sampler_is_active(&mw_the_sampler))
         was_deaf = mw_sampling_hooks_mend() || was_deaf;
-    if (!was_deaf)
+    return was_deaf;
+}
+
+int mw_tracing_mend_hooks(void)
+{
+    if (!mw_tracing_mend_hooks_silently())
         return 0;
     return PyErr_WarnEx(PyExc_RuntimeWarning,
                         "memwhy's hooks were taken out, as tracemalloc.stop() does with those of "

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <Python.h>
+#include <stdbool.h>
 
 extern PyMethodDef mw_tracing_methods[];
 
@@ -22,9 +23,14 @@ struct mw_snapshot *mw_tracing_snapshot_block(unsigned int domain, uintptr_t add
 /* The same without regions. */
 struct mw_snapshot *mw_tracing_plain_snapshot_block(unsigned int domain, uintptr_t address);
 
-/* Puts our hooks back where somebody has taken them out, and warns: 0, or -1 with the warning
+/* Puts our hooks back where somebody has taken them out; whether it had to. */
+bool mw_tracing_mend_hooks_silently(void);
+/* The same, and warns: 0, or -1 with the warning
  * as an exception. */
 int mw_tracing_mend_hooks(void);
+
+/* Bytes that memwhy itself holds.  The GIL is held. */
+size_t mw_tracing_overhead_bytes(void);
 
 /* Called once at import: self-checks, and what must be there before the first hook.
  * Returns 0, or -1 with an exception. */

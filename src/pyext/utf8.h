@@ -17,4 +17,8 @@ typedef struct mw_utf8 {
 int mw_utf8_init(mw_utf8 *utf8, PyObject *text);
 void mw_utf8_done(mw_utf8 *utf8);
 
+/* Copies what fits of [text], a str, without allocating; returns how many bytes.  For who must
+ * leave no trace in what is traced. */
+size_t mw_utf8_copy(PyObject *text, char *ret_bytes, size_t capacity);
+
 PyObject *mw_utf8_to_str(const char *bytes, size_t length);

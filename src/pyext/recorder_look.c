@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "pyext/recorder_look.h"
+
+#include "pyext/capi_domains.h"
+#include "pyext/thread_names.h"
+#include "pyext/tracing.h"
+#include "tracer/process_look.h"
+#include "tracer/sampler.h"
+#include "tracer/tracer.h"
+
+/* The str "_name"; the module's. */
+static PyObject *name_attribute;
+
+int mw_recorder_look_init(PyObject *module)
+{
+    name_attribute = PyUnicode_InternFromString("_name");
+    if (name_attribute == NULL)
+        return -1;
+    if (PyModule_AddObjectRef(module, "_name_attribute", name_attribute) < 0) {
+        Py_CLEAR(name_attribute);
+        return -1;
+    }
+    Py_DECREF(name_attribute);
+    return 0;
+}
+
+/* ── quiet ───────────────────────────────────────────────────────────────────────── */
+
+mw_quiet mw_quiet_enter(void)
+{
+    mw_quiet quiet = {mw_guard_is_inside, mw_the_sample_clock.is_inside};
+
+    (void)mw_guard_enter();
+    (void)mw_sampler_enter();
+    return quiet;
+}
+
+void mw_quiet_leave(mw_quiet quiet)
+{
+    const mw_guard guard = {true};
+
+    if (!quiet.was_inside_sampler)
+        mw_sampler_leave(guard);
+    if (!quiet.was_inside_tracer)
+        mw_guard_leave(guard);
+}
+
+/* ── which tracer ────────────────────────────────────────────────────────────────── */
+
+bool mw_recorded_now(mw_recorded *ret_recorded)
+{
+    *ret_recorded = mw_the_tracer.is_active ? MW_RECORDED_EXACTLY : MW_RECORDED_BY_SAMPLES;
+    return mw_the_tracer.is_active || mw_sampler_is_active(&mw_the_sampler);
+}
+
+uint32_t mw_recorded_epoch(mw_recorded recorded)
+{
+    return recorded == MW_RECORDED_EXACTLY ? mw_the_tracer.epoch : mw_the_sampler.epoch;
+}
+
+mw_status mw_recorded_begin_epoch(mw_recorded recorded)
+{
+    uint32_t epoch;
+
+    if (recorded == MW_RECORDED_EXACTLY)
+        return mw_tracer_begin_epoch(&mw_the_tracer, (mw_guard){true}, &epoch);
+    return mw_sampler_begin_epoch(&mw_the_sampler, &epoch);
+}
+
+/* ── points ──────────────────────────────────────────────────────────────────────── */
+
+static void see_bytes(mw_recorded recorded, mw_point *point)
+{
+    if (recorded == MW_RECORDED_EXACTLY) {
+        point->live_bytes = mw_tracer_live_bytes(&mw_the_tracer);
+        point->peak_bytes = mw_tracer_peak_bytes(&mw_the_tracer);
+    } else {
+        mw_sampler_traced_bytes(&mw_the_sampler, &point->live_bytes, &point->peak_bytes);
+    }
+    if (point->peak_bytes < point->live_bytes)
+        point->peak_bytes = point->live_bytes;
+}
+
+static uint64_t lost_blocks(mw_recorded recorded)
+{
+    mw_raw_lane *lane = recorded == MW_RECORDED_EXACTLY ? &mw_the_tracer.raw : &mw_the_sampler.lane;
+    uint64_t lost = recorded == MW_RECORDED_EXACTLY ? mw_the_tracer.lost_blocks : 0;
+
+    mw_raw_lane_lock(lane);
+    lost += lane->lost_blocks;
+    mw_raw_lane_unlock(lane);
+    return lost;
+}
+
+mw_point mw_recorder_glance(const mw_wanted_look *wanted, const mw_point *last)
+{
+    mw_point point = *last;
+
+    point.time_ns = mw_process_clock_ns() - wanted->start_ns;
+    point.rss_bytes = mw_process_rss_bytes();
+    point.snapshot = MW_NO_SNAPSHOT;
+    see_bytes(wanted->recorded, &point);
+    return point;
+}
+
+/* ── looks ───────────────────────────────────────────────────────────────────────── */
+
+static mw_status look_exactly(const mw_wanted_look *wanted, mw_seen *seen)
+{
+    const mw_guard guard = {true};
+    mw_status status;
+
+    if (!mw_the_tracer.is_active)
+        return MW_UNSUPPORTED;
+    mw_capi_domains_refresh();
+    status = mw_thread_names_note_active(&mw_the_tracer, name_attribute);
+    if (status != MW_OK)
+        return status;
+    return mw_tracer_series_snapshot(&mw_the_tracer, guard, wanted->first_epoch, mw_alloc_system(),
+                                     &seen->snapshot);
+}
+
+/* Without memory for it, the peak comes with the next look. */
+static void look_at_peak(const mw_wanted_look *wanted, mw_seen *seen)
+{
+    const mw_guard guard = {true};
+    const mw_peak *peak = &mw_the_tracer.peak;
+
+    if (!wanted->wants_peak || wanted->recorded != MW_RECORDED_EXACTLY ||
+        peak->live_bytes == wanted->written_peak_bytes)
+        return;
+    if (mw_tracer_peak_snapshot(&mw_the_tracer, guard, wanted->first_epoch, mw_alloc_system(),
+                                &seen->peak) != MW_OK) {
+        seen->peak = NULL;
+        return;
+    }
+    seen->peak_point = seen->point;
+    seen->peak_point.rss_bytes = 0;
+    seen->peak_point.time_ns =
+        peak->time_ns > wanted->start_ns ? peak->time_ns - wanted->start_ns : 0;
+    seen->peak_point.live_bytes = peak->live_bytes;
+    if (seen->peak_point.peak_bytes < peak->live_bytes)
+        seen->peak_point.peak_bytes = peak->live_bytes;
+}
+
+mw_status mw_recorder_look(const mw_wanted_look *wanted, mw_seen *ret_seen)
+{
+    const mw_point nothing = {0};
+    mw_status status;
+
+    *ret_seen = (mw_seen){.was_deaf = mw_tracing_mend_hooks_silently()};
+    if (wanted->recorded == MW_RECORDED_EXACTLY)
+        status = look_exactly(wanted, ret_seen);
+    else
+        status = mw_sampler_series_snapshot(&mw_the_sampler, wanted->first_epoch, mw_alloc_system(),
+                                            &ret_seen->snapshot);
+    if (status != MW_OK)
+        return status;
+    ret_seen->point = mw_recorder_glance(wanted, &nothing);
+    /* Threads without the GIL may have allocated since. */
+    ret_seen->point.live_bytes = mw_snapshot_live_bytes(ret_seen->snapshot);
+    if (ret_seen->point.peak_bytes < ret_seen->point.live_bytes)
+        ret_seen->point.peak_bytes = ret_seen->point.live_bytes;
+    ret_seen->point.overhead_bytes = mw_tracing_overhead_bytes();
+    ret_seen->point.lost_blocks = lost_blocks(wanted->recorded);
+    look_at_peak(wanted, ret_seen);
+    return MW_OK;
+}
