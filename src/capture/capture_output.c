@@ -106,6 +106,46 @@ static mw_status fail(const char *act, const char *path, mw_error *reterr)
 
 /* ── creating ────────────────────────────────────────────────────────────────────── */
 
+/* Whether [descriptor] is the file's. */
+static bool is_of_file(const mw_capture_output *output, int descriptor)
+{
+    struct stat now;
+
+    return descriptor >= 0 && fstat(descriptor, &now) == 0 && now.st_dev == output->device &&
+           now.st_ino == output->inode;
+}
+
+/* From now on [descriptor], which may be none, is the file's. */
+static void take_descriptor(mw_capture_output *output, int descriptor)
+{
+    struct stat now = {0};
+
+    output->descriptor = descriptor;
+    if (descriptor < 0 || fstat(descriptor, &now) != 0)
+        return;
+    output->device = now.st_dev;
+    output->inode = now.st_ino;
+}
+
+/* Opens the file again if somebody has closed it; false with errno. */
+static bool hold_descriptor(mw_capture_output *output)
+{
+    int descriptor;
+
+    if (is_of_file(output, output->descriptor))
+        return true;
+    descriptor = open(output->path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return false;
+    if (!is_of_file(output, descriptor)) {
+        close(descriptor);
+        errno = ESTALE;
+        return false;
+    }
+    output->descriptor = descriptor;
+    return true;
+}
+
 static mw_status copy_name(const char *path, const char *suffix, mw_alloc *alloc, char **ret_name,
                            size_t *ret_bytes)
 {
@@ -141,7 +181,7 @@ static mw_status check_place(const char *path, mw_error *reterr)
 static mw_status write_part(mw_capture_output *output, const uint8_t *bytes, size_t length,
                             mw_error *reterr)
 {
-    output->descriptor = create_part(output);
+    take_descriptor(output, create_part(output));
     if (output->descriptor < 0)
         return fail("creating", output->part_path, reterr);
     if (!write_whole(output->descriptor, bytes, length, 0))
@@ -180,7 +220,7 @@ void mw_capture_output_done(mw_capture_output *output)
 {
     if (output->alloc == NULL)
         return;
-    if (output->descriptor >= 0)
+    if (is_of_file(output, output->descriptor))
         close(output->descriptor);
     mw_alloc_release(output->alloc, output->path, output->path_bytes);
     mw_alloc_release(output->alloc, output->part_path, output->part_bytes);
@@ -194,6 +234,8 @@ mw_status mw_capture_output_append(mw_capture_output *output, const uint8_t *byt
 {
     mw_status status;
 
+    if (!hold_descriptor(output))
+        return fail("opening", output->path, reterr);
     if (write_whole(output->descriptor, bytes, length, output->length)) {
         output->length += length;
         return MW_OK;
@@ -210,7 +252,7 @@ mw_status mw_capture_output_append(mw_capture_output *output, const uint8_t *byt
 mw_status mw_capture_output_read(const mw_capture_output *output, uint64_t offset, void *bytes,
                                  size_t length)
 {
-    if (offset + length > output->length)
+    if (offset + length > output->length || !is_of_file(output, output->descriptor))
         return MW_IO;
     return read_whole(output->descriptor, bytes, length, offset) ? MW_OK : MW_IO;
 }
@@ -243,7 +285,7 @@ static mw_status copy_parts(mw_capture_output *output, const mw_extent *parts, s
     if (rename(output->part_path, output->path) != 0)
         return fail("replacing", output->path, reterr);
     close(output->descriptor);
-    output->descriptor = descriptor;
+    take_descriptor(output, descriptor);
     output->length = length;
     return MW_OK;
 }
@@ -253,12 +295,13 @@ mw_status mw_capture_output_keep(mw_capture_output *output, const mw_extent *par
 {
     uint8_t *buffer = mw_alloc_new(output->alloc, COPY_BYTES);
     mw_status status;
-    int descriptor;
+    int descriptor = -1;
 
     if (buffer == NULL)
         return mw_error_set(reterr, MW_NO_MEMORY, "Out of memory while shortening %s.",
                             output->path);
-    descriptor = create_part(output);
+    if (hold_descriptor(output))
+        descriptor = create_part(output);
     if (descriptor >= 0)
         status = copy_parts(output, parts, count, descriptor, buffer, reterr);
     else

@@ -3,6 +3,10 @@
  * The file that a capture is written to.  It comes into being under another name and is
  * renamed when its first records are in; from then on it grows by one write for each step,
  * and what could not be written whole is cut off again.
+ *
+ * It stays open, for a process may give up the right to open it.  But the host may close every
+ * descriptor that it finds, as daemons do, and the number may come to be another file's: so
+ * before each use it is looked at, and the file opened again if it is not ours any more.
  */
 #pragma once
 
@@ -10,13 +14,16 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct mw_capture_output {
     mw_alloc *alloc; /* borrowed                                    */
     char *path;      /* owned                                       */
     char *part_path; /* owned; where it is made before it is renamed */
     size_t path_bytes, part_bytes;
-    int descriptor;  /* -1: closed                                  */
+    int descriptor; /* -1: closed; the host may have closed it, too */
+    dev_t device;   /* of the file, by which it is known again      */
+    ino_t inode;
     uint64_t length; /* all of it whole records                     */
 } mw_capture_output;
 

@@ -497,6 +497,29 @@ def test_a_full_disk_costs_snapshots_and_nothing_else(tmp_path):
     assert not capture["is_truncated"]
 
 
+def test_a_daemon_that_closes_every_file_loses_nothing(tmp_path):
+    capture = record(tmp_path, """
+        import os
+        from memwhy import _memwhy
+        kept = [bytearray(10_000)]
+        _memwhy._record_now()
+        os.closerange(3, 256)
+        # The numbers are other files' now.
+        files = [open(f"{os.path.dirname(__file__)}/own{i}", "wb+", buffering=0) for i in range(9)]
+        for file in files:
+            file.write(b"mine")
+        kept.append(bytearray(10_000))
+        _memwhy._record_now()
+        for file in files:
+            file.seek(0)
+            assert file.read() == b"mine"
+            os.fstat(file.fileno())
+        """)
+    assert len(capture["snapshots"]) == 3
+    assert not capture["is_truncated"]
+    assert live(capture["snapshots"][1]) > live(capture["snapshots"][0]) + 10_000
+
+
 def test_a_directory_that_goes_away_stops_nothing(tmp_path):
     place = tmp_path / "place"
     place.mkdir()
