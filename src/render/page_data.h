@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What a page shows, as bytes: a text in JSON with the facts, then tables in columns, as
+ * docs/page.md describes them.
+ */
+#pragma once
+
+#include "render/page_tables.h"
+#include "render/renderer.h"
+
+enum {
+    MW_PAGE_MOMENT_MAXIMUM = 24,  /* snapshots of a series in one page          */
+    MW_PAGE_ROW_MAXIMUM = 300000, /* beyond that, the smallest rows are folded  */
+    MW_PAGE_POINT_BINS = 1024,    /* of a longer timeline, each bin's extremes  */
+};
+
+typedef struct mw_page_data {
+    mw_alloc *alloc;     /* borrowed                                                */
+    const mw_view *view; /* borrowed                                                */
+    mw_page_tables tables;
+    const mw_moment *moments[MW_PAGE_MOMENT_MAXIMUM]; /* of the view, by time       */
+    uint32_t moment_count;
+    bool has_time;              /* what the view shows is the last moment of its series       */
+    uint64_t time_ns;           /* that moment's time                                         */
+    mw_tally *amounts, *former; /* owned; by row of the page                        */
+    uint32_t *texts;            /* owned; by frame, its line's text as string */
+    uint32_t *shown;            /* owned; by string, if it is a file, as shown */
+    uint32_t shown_count;
+} mw_page_data;
+
+/* Gathers what is to be shown; the view outlives [ret_data]. */
+mw_status mw_page_data_init(mw_page_data *ret_data, const mw_view *view, mw_alloc *alloc)
+    MW_MUST_CHECK;
+void mw_page_data_done(mw_page_data *data); /* accepts a zeroed struct */
+
+/* Keeps only every other moment; false when there are too few. */
+bool mw_page_data_thin(mw_page_data *data);
+
+mw_status mw_page_data_write(mw_page_data *data, mw_sink *sink) MW_MUST_CHECK;
