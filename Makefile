@@ -32,7 +32,8 @@ meson   := $(alone) $(VENV)/bin/meson
 environment := $(VENV)/made-for-$(tag)
 installed   := $(VENV)/memwhy-for-$(tag)-werror-$(WERROR)
 sources     := $(shell find meson.build meson_options.txt pyproject.toml README.md \
-                 include src python -type f -not -name '*.pyc' 2>/dev/null)
+                 include src python web tools/page -type f -not -name '*.pyc' \
+                 -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
 c_sources    = $(shell find include src tests -name '*.[ch]' 2>/dev/null)
 
 comma := ,
@@ -45,9 +46,9 @@ configured = [ -e $(1)/build.ninja ] || { \
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
+.PHONY: help build page demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
         valgrind torture fuzz leaks leaks-here cpython-suite bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
-        lint-spelling compile-gcc compile-clang tidy format clean
+        lint-spelling lint-page compile-gcc compile-clang tidy format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +77,7 @@ $(environment): tools/requirements.txt
 # --no-build-isolation and a lasting build directory: what did not change is not compiled.
 $(installed): $(environment) $(sources)
 	@$(prepare) compiler libraries python
+	@tools/page || true
 	@echo "building memwhy into $(VENV)" >&2
 	@PATH="$(abspath $(VENV))/bin:$$PATH" $(alone) $(python) -m pip install --quiet \
 	    --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall \
@@ -83,6 +85,11 @@ $(installed): $(environment) $(sources)
 	    --config-settings=setup-args=-Dwerror=$(WERROR) .
 	@rm -f $(VENV)/memwhy-for-*
 	@touch $@
+
+# It goes into the command with the next build; that makes it, too, if node is there.
+page: ## the page of HTML reports, web/dist/page.html (needs node and npm)
+	@$(prepare) node
+	@tools/page --again
 
 demo: build ## a real, leaking service, and the lines that its memory came from
 	@examples/leaky_service/demo $(VENV)/bin/memwhy
@@ -246,7 +253,7 @@ bench-on-%:
 
 # ── reading ──────────────────────────────────────────────────────────────────────────
 
-lint: lint-layers lint-style lint-layout lint-spelling compile-gcc compile-clang ## layers, our own C rules, layout, spelling; gcc and clang with -Werror
+lint: lint-layers lint-style lint-layout lint-spelling lint-page compile-gcc compile-clang ## layers, our own C rules, layout, spelling; gcc and clang with -Werror
 
 lint-layers:
 	tools/check_layers.py
@@ -261,6 +268,10 @@ lint-layout:
 lint-spelling: $(environment)
 	$(VENV)/bin/codespell
 
+# Types are checked where the page was built, and with it the compiler installed.
+lint-page:
+	@if tools/page; then cd web && npm run --silent check; fi
+
 compile-gcc compile-clang: compile-%: $(environment)
 	@$(prepare) libraries cmocka $(filter clang,$*)
 	@export CC=$*; $(call configured,$(BUILD)/lint-$*,-Dpython=true -Dtests=true -Dwerror=true)
@@ -274,5 +285,5 @@ format: ## lay out all C as .clang-format says
 	@$(prepare) clang-format
 	clang-format -i $(c_sources)
 
-clean: ## remove .venv and build/ (the Debian sid root is kept: see tools/pythons)
-	rm -rf $(VENV) $(BUILD)
+clean: ## remove .venv, build/ and the built page (the Debian sid root is kept: see tools/pythons)
+	rm -rf $(VENV) $(BUILD) web/dist web/node_modules

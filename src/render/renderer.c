@@ -39,11 +39,6 @@ mw_status mw_renderer_result(mw_status status, const mw_sink *sink, const char *
 }
 
 const mw_renderer *const mw_renderers[] = {
-    &mw_renderer_json,
-    &mw_renderer_csv,
-    &mw_renderer_pprof,
-    &mw_renderer_speedscope,
-    &mw_renderer_collapsed,
-    &mw_renderer_dot,
-    NULL,
+    &mw_renderer_html,       &mw_renderer_json,      &mw_renderer_csv, &mw_renderer_pprof,
+    &mw_renderer_speedscope, &mw_renderer_collapsed, &mw_renderer_dot, NULL,
 };

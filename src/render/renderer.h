@@ -47,6 +47,7 @@ const mw_renderer *mw_renderer_find(const char *name); /* NULL: there is none of
 extern const mw_renderer mw_renderer_collapsed;
 extern const mw_renderer mw_renderer_csv;
 extern const mw_renderer mw_renderer_dot;
+extern const mw_renderer mw_renderer_html;
 extern const mw_renderer mw_renderer_json;
 extern const mw_renderer mw_renderer_pprof;
 extern const mw_renderer mw_renderer_speedscope;
