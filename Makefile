@@ -46,7 +46,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build page demo test test-unit test-unit-clang test-python test-all asan ubsan tsan \
+.PHONY: help build page demo test test-unit test-unit-clang test-page test-python test-all asan ubsan tsan \
         valgrind torture fuzz leaks leaks-here cpython-suite bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
         lint-spelling lint-page compile-gcc compile-clang tidy format clean
 
@@ -123,8 +123,17 @@ test-python: build
 	timeout --signal=ABRT $(TIMEOUT) \
 	    $(python) -m pytest $(TESTS) -q --junit-xml=$(RESULTS)/python-$(NAME).xml
 
+# Once, not on each interpreter: pages are written by a C program and opened in a browser.
+test-page: $(environment) ## the page of HTML reports in headless Chromium, where there is one
+	@mkdir -p $(RESULTS); : >$(RESULTS)/page.xml
+	@$(prepare) libraries cmocka
+	@$(call configured,$(BUILD)/page,-Dpython=false -Dtests=true)
+	@$(alone) $(NINJA) -C $(BUILD)/page --quiet make_page
+	MEMWHY_MAKE_PAGE=$(abspath $(BUILD))/page/make_page timeout --signal=ABRT $(TIMEOUT) \
+	    $(python) -m pytest -c tests/page/pytest.ini tests/page -q --junit-xml=$(RESULTS)/page.xml
+
 # MEMWHY_TEST_SLOW=1 (or all) adds CPython's own suites, each run traced and untraced.
-test-all: test-unit test-unit-clang ## the same on every interpreter that tools/pythons finds
+test-all: test-unit test-unit-clang test-page ## the same on every interpreter that tools/pythons finds
 	@tools/pythons make-sid
 	@tools/pythons list
 	+@$(MAKE) --no-print-directory --keep-going $$(tools/pythons names | sed s/^/test-on-/)
