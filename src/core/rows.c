@@ -52,17 +52,6 @@ static int compare_frames(const mw_snapshot_tables *tables_a, mw_path a,
     return order;
 }
 
-/* The path's ancestor (or itself) with [depth] frames. */
-static mw_path ancestor_at(const mw_snapshot_tables *tables, mw_path path, uint32_t depth)
-{
-    while (tables->paths[path.index].depth > depth) {
-        const mw_path_row *row = &tables->paths[path.index];
-
-        path = tables->paths[row->jump.index].depth >= depth ? row->jump : row->caller;
-    }
-    return path;
-}
-
 /* Compares the [count] most recent frames of two paths, oldest first.  Paths lead from the
  * most recent to the oldest, so of the differences met the last one counts. */
 static int compare_sequences(const mw_snapshot_tables *tables_a, mw_path a,
@@ -119,8 +108,8 @@ static int compare_tracebacks(const mw_snapshot_tables *tables_a, mw_traceback a
     uint32_t count = row_a.frame_count < row_b.frame_count ? row_a.frame_count : row_b.frame_count;
     uint32_t depth_a = tables_a->paths[row_a.path.index].depth - (row_a.frame_count - count);
     uint32_t depth_b = tables_b->paths[row_b.path.index].depth - (row_b.frame_count - count);
-    mw_path path_a = ancestor_at(tables_a, row_a.path, depth_a);
-    mw_path path_b = ancestor_at(tables_b, row_b.path, depth_b);
+    mw_path path_a = mw_snapshot_ancestor(tables_a, row_a.path, depth_a);
+    mw_path path_b = mw_snapshot_ancestor(tables_b, row_b.path, depth_b);
     int order;
 
     if (tables_a == tables_b && depth_a == depth_b)

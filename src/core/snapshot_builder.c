@@ -7,8 +7,9 @@
  * That hash is a polynomial: of a path whose frames, oldest first, hash to f1 … fn it is
  * f1·B^(n-1) + … + fn.  It grows by one multiplication when a call is added to a path,
  * so a whole traceback is hashed in O(1); and it is the same sum, only shorter, when a
- * traceback is cut, which costs one pass over the frames kept.  So a whole traceback and
- * a cut one with equal frames have equal hashes, as they must to be found equal.
+ * traceback is cut: what its path hashes to less what the frames that are cut off add to
+ * that.  So a whole traceback and a cut one with equal frames have equal hashes, as they
+ * must to be found equal.
  */
 #include "core/snapshot.h"
 
@@ -330,19 +331,25 @@ mw_status mw_snapshot_builder_path(mw_snapshot_builder *builder, mw_path caller,
 
 /* ── tracebacks and sites ────────────────────────────────────────────────────────── */
 
+static uint64_t base_to_the(uint32_t exponent)
+{
+    uint64_t result = 1, square = SEQUENCE_BASE;
+
+    for (; exponent != 0; exponent >>= 1, square *= square)
+        result *= exponent & 1 ? square : 1;
+    return result;
+}
+
 /* The polynomial over the [count] most recent frames of [path]. */
 static uint64_t sequence_hash(const mw_snapshot_builder *builder, mw_path path, uint32_t count)
 {
-    const mw_snapshot_tables *tables = builder->tables;
-    uint64_t hash = 0, power = 1;
+    uint32_t depth = builder->tables->paths[path.index].depth;
+    mw_path cut_off = mw_snapshot_ancestor(builder->tables, path, depth - count);
 
-    if (count == tables->paths[path.index].depth)
+    if (cut_off.index == 0)
         return builder->path_hashes[path.index];
-    for (; count != 0; count--, power *= SEQUENCE_BASE) {
-        hash += frame_hash(tables, tables->paths[path.index].frame) * power;
-        path = tables->paths[path.index].caller;
-    }
-    return hash;
+    return builder->path_hashes[path.index] -
+           builder->path_hashes[cut_off.index] * base_to_the(count);
 }
 
 /* Whether the [count] most recent frames of two paths have the same files and lines, and are

@@ -137,6 +137,18 @@ static inline bool mw_snapshot_is_region(const mw_snapshot_tables *tables, const
            row->function.index != 0;
 }
 
+/* The path's ancestor (or itself) with [depth] frames, 0 if that is none. */
+static inline mw_path mw_snapshot_ancestor(const mw_snapshot_tables *tables, mw_path path,
+                                           uint32_t depth)
+{
+    while (tables->paths[path.index].depth > depth) {
+        const mw_path_row *row = &tables->paths[path.index];
+
+        path = tables->paths[row->jump.index].depth >= depth ? row->jump : row->caller;
+    }
+    return path;
+}
+
 /* The name of [thread], or the empty string. */
 static inline mw_string mw_snapshot_thread_string(const mw_snapshot_tables *tables,
                                                   mw_thread thread)
