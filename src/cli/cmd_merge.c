@@ -8,9 +8,9 @@
 #include "cli/command.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -92,17 +92,16 @@ static int check_place(const merge_options *options)
 
 static mw_status write_result(mw_capture_merge *merge, const char *path, mw_error *reterr)
 {
-    char *aside = NULL;
+    char aside[PATH_MAX];
     mw_status status;
 
-    if (asprintf(&aside, "%s.merging", path) < 0)
-        return mw_error_set(reterr, MW_NO_MEMORY, "Out of memory while merging.");
+    if ((size_t)snprintf(aside, sizeof aside, "%s.merging", path) >= sizeof aside)
+        return mw_error_set(reterr, MW_IO, "The name of the file to write is too long.");
     status = mw_capture_merge_write(merge, aside, reterr);
     if (status == MW_OK && rename(aside, path) != 0)
         status = mw_error_set(reterr, MW_IO, "%s while creating %s.", strerrordesc_np(errno), path);
     if (status != MW_OK)
         unlink(aside);
-    free(aside);
     return status;
 }
 

@@ -59,8 +59,8 @@ static inline mw_path service_call(mw_snapshot_builder *builder, mw_path caller,
 /* The path of a site: some calls that many have in common, and one of its own. */
 static inline mw_path service_path(mw_snapshot_builder *builder, uint32_t site)
 {
-    mw_path path = {0};
     uint32_t request = site / 40;
+    mw_path path = service_call(builder, (mw_path){0}, 60 + site / 12000, 1);
 
     for (uint32_t depth = 0; depth < SERVICE_LIBRARY_DEPTH; depth++)
         path = service_call(builder, path, depth * 10 + request % (depth + 1), depth);
@@ -75,7 +75,7 @@ static inline mw_site service_site(mw_snapshot_builder *builder, mw_path path, u
     mw_site site;
 
     CHECK_OK(
-        mw_snapshot_builder_epoch_site(builder, path, 9, 0, (mw_thread){thread}, epoch, &site));
+        mw_snapshot_builder_epoch_site(builder, path, 10, 0, (mw_thread){thread}, epoch, &site));
     return site;
 }
 

@@ -263,6 +263,140 @@ TEST(capture_writer, writes_an_hour_of_ten_thousand_sites_into_200_kib)
     service_done(&service);
 }
 
+/* A service that is looked at every ten seconds for a week, and keeps an hour. */
+TEST(capture_writer, keeps_a_service_s_file_short_however_long_it_runs)
+{
+    enum { LOOKS_OF_A_WEEK = 7 * 24 * 360, HOUR = 360, BUSY = 3 };
+    series_model model = full_series();
+    mw_capture_options options = {.keep_ns = HOUR * 10 * SECOND};
+    mw_program program = series_program();
+    mw_failing_alloc counting = mw_failing_alloc_never();
+    mw_child child = {.time_ns = 1, .pid = 9, .capture = "early.memwhy"};
+    mw_capture_writer *writer = NULL;
+    size_t live_bytes_early = 0;
+    off_t largest = 0;
+    mw_capture *capture;
+    struct stat file;
+    mw_error error;
+
+    CHECK_OK(
+        mw_capture_writer_new(capture_path, &program, &options, &counting.base, &writer, &error));
+    CHECK_OK(mw_capture_writer_child(writer, &child, &error));
+    for (uint32_t look = 0; look < LOOKS_OF_A_WEEK; look++) {
+        mw_point point = {.time_ns = look * 10 * SECOND};
+        mw_snapshot *snapshot = NULL;
+        mw_snapshot_builder *builder = NULL;
+        mw_path path = {0};
+        mw_site site;
+
+        /* Each look has sites of its own epoch, which are gone at the next one but two. */
+        CHECK_OK(mw_snapshot_builder_new(mw_alloc_system(), 5, &builder));
+        CHECK_OK(model_add_frame(builder, &model.places[0].frames[0], &path));
+        for (uint32_t age = 0; age < BUSY && age <= look; age++) {
+            CHECK_OK(mw_snapshot_builder_epoch_site(builder, path, 1, 0, (mw_thread){0},
+                                                    look + 1 - age, &site));
+            CHECK_OK(mw_snapshot_builder_tally(builder, site, 8 * (BUSY - age), BUSY - age));
+        }
+        CHECK_OK(mw_snapshot_builder_finish(builder, &snapshot));
+        CHECK_OK(mw_capture_writer_epoch(writer, look + 1, point.time_ns, &error));
+        CHECK_OK(mw_capture_writer_snapshot(writer, snapshot, &point, &error));
+        if (look == 7)
+            CHECK_OK(mw_capture_writer_peak(writer, snapshot, &point, &error));
+        mw_snapshot_release(snapshot);
+        CHECK_EQ(stat(capture_path, &file), 0);
+        if (look == 2 * HOUR)
+            live_bytes_early = counting.live_bytes;
+        largest = file.st_size > largest ? file.st_size : largest;
+    }
+    CHECK(largest < 64 << 10);
+    CHECK(counting.live_bytes < 2 * live_bytes_early);
+    mw_capture_writer_free(writer);
+    CHECK_EQ(counting.live_blocks, 0);
+    capture = open_capture();
+    CHECK(mw_capture_snapshot_count(capture) >= HOUR);
+    CHECK(mw_capture_snapshot_count(capture) <= HOUR + HOUR / 4 + 1);
+    CHECK_EQ(mw_capture_timeline(capture)->child_count, 1);
+    CHECK_EQ(mw_capture_point(capture, mw_capture_snapshot_count(capture) - 1)->time_ns,
+             (LOOKS_OF_A_WEEK - 1) * 10 * SECOND);
+    {
+        mw_snapshot *peak = NULL;
+        mw_point point;
+
+        CHECK_OK(mw_capture_peak(capture, &peak, &point, &error));
+        CHECK_EQ(point.time_ns, 7 * 10 * SECOND);
+        CHECK_EQ(mw_snapshot_live_bytes(peak), 8 * (3 + 2 + 1));
+        mw_snapshot_release(peak);
+    }
+    mw_capture_close(capture);
+}
+
+TEST(capture_writer, writes_what_samples_stand_for)
+{
+    mw_capture_options options = {0};
+    mw_program program = series_program();
+    mw_snapshot_builder *builder = NULL;
+    mw_capture_writer *writer = NULL;
+    mw_snapshot *snapshot = NULL;
+    mw_estimate expected = mw_estimate_of(100, 3, 4096), allocated = mw_estimate_of(100, 9, 4096);
+    mw_frame_row row = {.line = 1};
+    mw_capture *capture;
+    mw_site_row sums;
+    mw_error error;
+    mw_frame frame;
+    mw_path path;
+    mw_site site;
+
+    program.sample_bytes = 4096;
+    CHECK_OK(mw_snapshot_builder_new(mw_alloc_system(), 5, &builder));
+    mw_snapshot_builder_sampled(builder, 4096);
+    CHECK_OK(mw_snapshot_builder_frame(builder, row, &frame));
+    CHECK_OK(mw_snapshot_builder_path(builder, (mw_path){0}, frame, &path));
+    CHECK_OK(mw_snapshot_builder_site(builder, path, 1, 0, (mw_thread){0}, &site));
+    CHECK_OK(mw_snapshot_builder_blocks(builder, site, 100, 3));
+    CHECK_OK(mw_snapshot_builder_allocated(builder, site, &allocated));
+    CHECK_OK(mw_snapshot_builder_finish(builder, &snapshot));
+    CHECK_OK(mw_capture_writer_new(capture_path, &program, &options, mw_alloc_system(), &writer,
+                                   &error));
+    CHECK_OK(mw_capture_writer_snapshot(writer, snapshot, &(mw_point){0}, &error));
+    mw_capture_writer_free(writer);
+    mw_snapshot_release(snapshot);
+    capture = open_capture();
+    CHECK_EQ(mw_capture_timeline(capture)->program.sample_bytes, 4096);
+    CHECK_OK(mw_capture_snapshot(capture, 0, &snapshot, &error));
+    CHECK_EQ(mw_snapshot_sample_bytes(snapshot), 0);
+    sums = mw_snapshot_site(snapshot, (mw_site){1});
+    CHECK_EQ(sums.live_bytes, (uint64_t)(expected.bytes + 0.5));
+    CHECK_EQ(sums.live_blocks, (uint64_t)(expected.blocks + 0.5));
+    CHECK_EQ(sums.total_bytes, (uint64_t)(allocated.bytes + 0.5));
+    CHECK_EQ(sums.total_blocks, (uint64_t)(allocated.blocks + 0.5));
+    mw_snapshot_release(snapshot);
+    mw_capture_close(capture);
+}
+
+TEST(capture_writer, lets_no_time_go_back)
+{
+    series_model model = full_series();
+    mw_capture_options options = {0};
+    mw_program program = series_program();
+    mw_capture_writer *writer = NULL;
+    mw_capture *capture;
+    mw_error error;
+
+    model.peak_before = LOOKS;
+    CHECK_OK(mw_capture_writer_new(capture_path, &program, &options, mw_alloc_system(), &writer,
+                                   &error));
+    CHECK_OK(mw_capture_writer_point(writer, &(mw_point){.time_ns = 100 * SECOND}, &error));
+    CHECK_OK(series_write_look(&model, 0, mw_alloc_system(), writer, &error));
+    CHECK_OK(mw_capture_writer_point(writer, &(mw_point){.time_ns = 3}, &error));
+    CHECK_OK(mw_capture_writer_finish(writer, 0, &error));
+    mw_capture_writer_free(writer);
+    capture = open_capture();
+    CHECK_EQ(mw_capture_timeline(capture)->point_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        CHECK_EQ(mw_capture_timeline(capture)->points[i].time_ns, 100 * SECOND);
+    mw_capture_close(capture);
+}
+
 /* ── memory ────────────────────────────────────────────────────────────────────── */
 
 TEST(capture_writer, writing_returns_every_byte_whichever_allocation_fails)
@@ -326,6 +460,9 @@ int main(void)
         CASE(capture_writer, is_not_written_in_the_place_of_a_device),
         CASE(capture_writer, expands_no_more_than_its_file_warrants),
         CASE(capture_writer, writes_an_hour_of_ten_thousand_sites_into_200_kib),
+        CASE(capture_writer, keeps_a_service_s_file_short_however_long_it_runs),
+        CASE(capture_writer, writes_what_samples_stand_for),
+        CASE(capture_writer, lets_no_time_go_back),
         CASE(capture_writer, writing_returns_every_byte_whichever_allocation_fails),
         CASE(capture_writer, goes_on_after_a_refusal_as_if_it_had_not_been),
     };
