@@ -2,7 +2,6 @@
  *
  * The extension module memwhy._memwhy: definition, state and method table; nothing else.
  */
-#include "pyext/capture_read.h"
 #include "pyext/compat.h"
 #include "pyext/doctor.h"
 #include "pyext/formats.h"
@@ -41,7 +40,6 @@ static int module_exec(PyObject *module)
         mw_sampling_add(module) < 0 || mw_recorder_add(module) < 0)
         return -1;
     if (PyModule_AddFunctions(module, report_methods) < 0 ||
-        PyModule_AddFunctions(module, mw_capture_read_methods) < 0 ||
         PyModule_AddFunctions(module, mw_frame_marks_check_methods) < 0 ||
         PyModule_AddFunctions(module, mw_doctor_methods) < 0)
         return -1;

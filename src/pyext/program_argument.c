@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "pyext/program_argument.h"
 
+#include "base/alloc.h"
 #include "pyext/utf8.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* A text of the description and where it goes. */
@@ -33,6 +33,7 @@ static const char **text_of(mw_program *program, const text_place *place)
 static char *copy_text(PyObject *text)
 {
     mw_utf8 utf8;
+    size_t length;
     char *copied;
 
     if (text == NULL || !PyUnicode_Check(text)) {
@@ -41,36 +42,46 @@ static char *copy_text(PyObject *text)
     }
     if (mw_utf8_init(&utf8, text) < 0)
         return NULL;
-    copied = strndup(utf8.bytes, utf8.length);
-    mw_utf8_done(&utf8);
-    if (copied == NULL)
+    length = strnlen(utf8.bytes, utf8.length);
+    copied = mw_alloc_new(mw_alloc_system(), length + 1);
+    if (copied != NULL)
+        memcpy(copied, utf8.bytes, length);
+    else
         PyErr_NoMemory();
+    mw_utf8_done(&utf8);
     return copied;
+}
+
+static void release_text(const char *text)
+{
+    if (text != NULL)
+        mw_alloc_release(mw_alloc_system(), (char *)text, strlen(text) + 1);
 }
 
 static int copy_list(PyObject *items, const char *const **ret_texts, size_t *ret_count)
 {
     Py_ssize_t count = items != NULL && PyList_Check(items) ? PyList_GET_SIZE(items) : 0;
-    const char **texts = calloc((size_t)count + 1, sizeof *texts);
+    const char **texts = mw_alloc_array(mw_alloc_system(), (size_t)count, sizeof *texts);
 
-    *ret_texts = texts;
     if (texts == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    for (*ret_count = 0; *ret_count < (size_t)count; ++*ret_count) {
-        texts[*ret_count] = copy_text(PyList_GET_ITEM(items, *ret_count));
-        if (texts[*ret_count] == NULL)
+    *ret_texts = texts;
+    *ret_count = (size_t)count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        texts[i] = copy_text(PyList_GET_ITEM(items, i));
+        if (texts[i] == NULL)
             return -1;
     }
     return 0;
 }
 
-static void free_list(const char *const *texts, size_t count)
+static void release_list(const char *const *texts, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        free((char *)texts[i]);
-    free((void *)texts);
+        release_text(texts[i]);
+    mw_alloc_release(mw_alloc_system(), (void *)texts, count * sizeof *texts);
 }
 
 int mw_program_argument_init(mw_program *program, PyObject *description)
@@ -97,8 +108,8 @@ failed:
 void mw_program_argument_done(mw_program *program)
 {
     for (size_t i = 0; i < TEXTS; i++)
-        free((char *)*text_of(program, &text_places[i]));
-    free_list(program->program_places, program->program_place_count);
-    free_list(program->library_places, program->library_place_count);
+        release_text(*text_of(program, &text_places[i]));
+    release_list(program->program_places, program->program_place_count);
+    release_list(program->library_places, program->library_place_count);
     *program = (mw_program){0};
 }

@@ -19,12 +19,11 @@
 #include "base/quantity.h"
 #include "pyext/compat.h"
 #include "pyext/program_argument.h"
-#include "pyext/raise.h"
 #include "pyext/recorder_look.h"
 #include "pyext/recorder_source.h"
+#include "pyext/snapshot_to.h"
 #include "tracer/process_look.h"
 #include "tracer/recording.h"
-#include "tracer/sampler.h"
 #include "tracer/series.h"
 #include "tracer/tracer.h"
 
@@ -35,7 +34,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -305,6 +303,7 @@ static void start_thread(recorder *self)
 static void stop_thread(recorder *self, int seconds)
 {
     struct timespec deadline = {0};
+    PyThreadState *thread;
     int error;
 
     if (!self->has_thread)
@@ -313,9 +312,10 @@ static void stop_thread(recorder *self, int seconds)
     sem_post(&self->wake);
     clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += seconds;
-    Py_BEGIN_ALLOW_THREADS error =
-        pthread_clockjoin_np(self->thread, NULL, CLOCK_MONOTONIC, &deadline);
-    Py_END_ALLOW_THREADS self->has_thread = error != 0;
+    thread = PyEval_SaveThread();
+    error = pthread_clockjoin_np(self->thread, NULL, CLOCK_MONOTONIC, &deadline);
+    PyEval_RestoreThread(thread);
+    self->has_thread = error != 0;
 }
 
 /* ── the signal ──────────────────────────────────────────────────────────────────── */
@@ -358,19 +358,9 @@ typedef enum making { MAKE_NOW, MAKE_WHEN_DUE } making;
 
 static void fill_program(recorder *self, pid_t parent)
 {
-    mw_program *program = &self->program;
-
-    program->pid = self->pid;
-    program->parent_pid = parent;
-    program->start_unix_ns = mw_process_unix_ns();
-    program->memory_limit_bytes = mw_process_memory_limit_bytes();
-    if (self->wanted.recorded == MW_RECORDED_EXACTLY) {
-        program->sample_bytes = 0;
-        program->frame_limit = mw_the_tracer.frame_limit;
-    } else {
-        program->sample_bytes = mw_the_sampler.sample_bytes;
-        program->frame_limit = mw_the_sampler.frame_limit;
-    }
+    mw_recorded_describe(self->wanted.recorded, &self->program);
+    self->program.pid = self->pid;
+    self->program.parent_pid = parent;
 }
 
 static void init_recording(recorder *self)
@@ -414,12 +404,15 @@ static void begin(recorder *self, pid_t parent, making when)
 static bool lock_busy(recorder *self, int seconds)
 {
     struct timespec deadline = {0};
+    PyThreadState *thread;
     int error;
 
     clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += seconds;
-    Py_BEGIN_ALLOW_THREADS error = pthread_mutex_clocklock(&self->busy, CLOCK_MONOTONIC, &deadline);
-    Py_END_ALLOW_THREADS return error == 0;
+    thread = PyEval_SaveThread();
+    error = pthread_mutex_clocklock(&self->busy, CLOCK_MONOTONIC, &deadline);
+    PyEval_RestoreThread(thread);
+    return error == 0;
 }
 
 typedef enum occasion { SNAPSHOT_BETWEEN, LAST_SNAPSHOT } occasion;
@@ -428,6 +421,7 @@ typedef enum occasion { SNAPSHOT_BETWEEN, LAST_SNAPSHOT } occasion;
 static bool record_here(recorder *self, occasion why)
 {
     mw_seen seen = {0};
+    PyThreadState *thread;
     uint64_t now_ns;
     bool ends_epoch;
     mw_status status;
@@ -437,8 +431,10 @@ static bool record_here(recorder *self, occasion why)
     now_ns = mw_process_clock_ns() - self->wanted.start_ns;
     ends_epoch = mw_series_note_snapshot(&self->series, now_ns) && why != LAST_SNAPSHOT;
     status = see(self, ends_epoch, &seen);
-    Py_BEGIN_ALLOW_THREADS write_seen(self, status, &seen);
-    Py_END_ALLOW_THREADS release_seen(&seen);
+    thread = PyEval_SaveThread();
+    write_seen(self, status, &seen);
+    PyEval_RestoreThread(thread);
+    release_seen(&seen);
     pthread_mutex_unlock(&self->busy);
     return status == MW_OK;
 }
@@ -607,30 +603,10 @@ static PyObject *wrap_forking(PyObject *module, PyObject *arguments)
 
 /* ── functions of the module ─────────────────────────────────────────────────────── */
 
-/* The file system's bytes of [path]; -1 with an exception. */
-static int copy_path(PyObject *path, char *ret_path, size_t capacity)
-{
-    PyObject *bytes = NULL;
-    int status = 0;
-
-    if (!PyUnicode_FSConverter(path, &bytes))
-        return -1;
-    if ((size_t)PyBytes_GET_SIZE(bytes) < capacity) {
-        memcpy(ret_path, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes) + 1);
-    } else {
-        PyErr_SetString(PyExc_ValueError, "the name of the capture is too long");
-        status = -1;
-    }
-    Py_DECREF(bytes);
-    return status;
-}
-
-static const char not_tracing[] = "memwhy must be tracing: call memwhy.start() first";
-
 /* Whose capture it is, among those of a family of processes. */
 static int name_capture(recorder *self, PyObject *path, long parent)
 {
-    if (copy_path(path, self->family_path, sizeof self->family_path) < 0)
+    if (mw_recorder_copy_path(path, self->family_path, sizeof self->family_path) < 0)
         return -1;
     if (parent == 0) {
         memcpy(self->path, self->family_path, sizeof self->path);
@@ -667,10 +643,8 @@ static PyObject *record_start(PyObject *module, PyObject *args, PyObject *kwargs
     if (is_ours(self, RECORDER_ON))
         return PyErr_Format(PyExc_RuntimeError, "this process is recorded in %s already",
                             self->path);
-    if (!mw_recorded_now(&recorded)) {
-        PyErr_SetString(PyExc_RuntimeError, not_tracing);
+    if (mw_recorded_now(&recorded) < 0)
         return NULL;
-    }
     /* A former one that only waits for the exit status, of an interpreter before this one. */
     if (self->state != RECORDER_OFF)
         forget(self);
@@ -756,94 +730,7 @@ static PyObject *record_state(PyObject *module, PyObject *ignored)
                          PyBool_FromLong(self->state == RECORDER_ON));
 }
 
-/* ── a capture of one snapshot ───────────────────────────────────────────────────── */
-
-/* What one snapshot wants. */
-typedef struct single {
-    char path[PATH_MAX];
-    char part[PATH_MAX + 16]; /* where it is written before it is renamed */
-    mw_program program;
-    mw_wanted_look wanted;
-    mw_recorder_source source;
-    mw_seen seen;
-} single;
-
-/* Written whole, then renamed.  Without the GIL. */
-static mw_status write_single(single *self, mw_error *error)
-{
-    mw_capture_options options = {.source_line = mw_recorder_source_line, .context = &self->source};
-    mw_look look = {.snapshot = self->seen.snapshot, .point = self->seen.point};
-    mw_recording recording;
-    mw_status status;
-
-    mw_source_files_init(&self->source.files, mw_alloc_system(), self->program.directory);
-    mw_recording_init(&recording, mw_alloc_system(), self->part, &self->program, &options);
-    status = mw_recording_look(&recording, &look, error);
-    mw_recording_done(&recording);
-    mw_source_files_done(&self->source.files);
-    if (status == MW_OK && rename(self->part, self->path) != 0)
-        status = mw_error_set(error, MW_IO, "%s while renaming to %s.", strerrordesc_np(errno),
-                              self->path);
-    if (status != MW_OK)
-        (void)unlink(self->part);
-    return status;
-}
-
-static PyObject *take_single(single *self)
-{
-    mw_error error;
-    mw_quiet quiet;
-    mw_status status;
-
-    if (!mw_recorded_now(&self->wanted.recorded)) {
-        PyErr_SetString(PyExc_RuntimeError, not_tracing);
-        return NULL;
-    }
-    quiet = mw_quiet_enter();
-    status = mw_recorder_look(&self->wanted, &self->seen);
-    mw_quiet_leave(quiet);
-    if (status != MW_OK)
-        return mw_raise(status, NULL);
-    self->program.pid = getpid();
-    self->program.start_unix_ns = mw_process_unix_ns();
-    self->program.memory_limit_bytes = mw_process_memory_limit_bytes();
-    self->program.frame_limit = self->wanted.recorded == MW_RECORDED_EXACTLY
-                                    ? mw_the_tracer.frame_limit
-                                    : mw_the_sampler.frame_limit;
-    if (self->wanted.recorded == MW_RECORDED_BY_SAMPLES)
-        self->program.sample_bytes = mw_the_sampler.sample_bytes;
-    Py_BEGIN_ALLOW_THREADS status = write_single(self, &error);
-    Py_END_ALLOW_THREADS if (status != MW_OK) return mw_raise(status, &error);
-    Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR(snapshot_to_doc, "_snapshot_to($module, path, description, /)\n"
-                              "--\n\n"
-                              "Write a capture with one snapshot; see memwhy.snapshot_to().");
-
-static PyObject *snapshot_to(PyObject *module, PyObject *arguments)
-{
-    single *self = calloc(1, sizeof *self);
-    PyObject *path, *description;
-    PyObject *result = NULL;
-
-    if (self == NULL)
-        return PyErr_NoMemory();
-    self->wanted.first_epoch = UINT32_MAX;
-    self->wanted.start_ns = mw_process_clock_ns();
-    if (!PyArg_ParseTuple(arguments, "OO!:_snapshot_to", &path, &PyDict_Type, &description) ||
-        copy_path(path, self->path, sizeof self->path) < 0 ||
-        mw_program_argument_init(&self->program, description) < 0)
-        goto done;
-    snprintf(self->part, sizeof self->part, "%s.%d", self->path, (int)getpid());
-    result = take_single(self);
-
-done:
-    release_seen(&self->seen);
-    mw_program_argument_done(&self->program);
-    free(self);
-    return result;
-}
+/* ── durations ───────────────────────────────────────────────────────────────────── */
 
 PyDoc_STRVAR(parse_duration_doc, "_parse_duration($module, text, /)\n"
                                  "--\n\n"
@@ -863,6 +750,10 @@ static PyObject *parse_duration(PyObject *module, PyObject *text)
 
 /* ── adding all to the module ────────────────────────────────────────────────────── */
 
+PyDoc_STRVAR(snapshot_to_doc, "_snapshot_to($module, path, description, /)\n"
+                              "--\n\n"
+                              "Write a capture with one snapshot; see memwhy.snapshot_to().");
+
 static PyMethodDef recorder_methods[] = {
     {"_record_start", (PyCFunction)(void (*)(void))record_start, METH_VARARGS | METH_KEYWORDS,
      record_start_doc},
@@ -871,8 +762,8 @@ static PyMethodDef recorder_methods[] = {
     {"_record_state", record_state, METH_NOARGS, record_state_doc},
     {"_record_wrap", wrap_forking, METH_VARARGS, wrap_forking_doc},
     {"_record_forked", after_fork_in_child, METH_NOARGS, "What a forked child does first."},
+    {"_snapshot_to", mw_snapshot_to, METH_VARARGS, snapshot_to_doc},
     {"_parse_duration", parse_duration, METH_O, parse_duration_doc},
-    {"_snapshot_to", snapshot_to, METH_VARARGS, snapshot_to_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -8,6 +8,9 @@
 #include "tracer/sampler.h"
 #include "tracer/tracer.h"
 
+#include <string.h>
+#include <unistd.h>
+
 /* The str "_name"; the module's. */
 static PyObject *name_attribute;
 
@@ -47,10 +50,41 @@ void mw_quiet_leave(mw_quiet quiet)
 
 /* ── which tracer ────────────────────────────────────────────────────────────────── */
 
-bool mw_recorded_now(mw_recorded *ret_recorded)
+int mw_recorded_now(mw_recorded *ret_recorded)
 {
     *ret_recorded = mw_the_tracer.is_active ? MW_RECORDED_EXACTLY : MW_RECORDED_BY_SAMPLES;
-    return mw_the_tracer.is_active || mw_sampler_is_active(&mw_the_sampler);
+    if (mw_the_tracer.is_active || mw_sampler_is_active(&mw_the_sampler))
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, "memwhy must be tracing: call memwhy.start() first");
+    return -1;
+}
+
+void mw_recorded_describe(mw_recorded recorded, mw_program *program)
+{
+    bool is_sampled = recorded == MW_RECORDED_BY_SAMPLES;
+
+    program->pid = getpid();
+    program->start_unix_ns = mw_process_unix_ns();
+    program->memory_limit_bytes = mw_process_memory_limit_bytes();
+    program->sample_bytes = is_sampled ? mw_the_sampler.sample_bytes : 0;
+    program->frame_limit = is_sampled ? mw_the_sampler.frame_limit : mw_the_tracer.frame_limit;
+}
+
+int mw_recorder_copy_path(PyObject *path, char *ret_path, size_t capacity)
+{
+    PyObject *bytes = NULL;
+    int status = 0;
+
+    if (!PyUnicode_FSConverter(path, &bytes))
+        return -1;
+    if ((size_t)PyBytes_GET_SIZE(bytes) < capacity) {
+        memcpy(ret_path, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes) + 1);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "the name of the capture is too long");
+        status = -1;
+    }
+    Py_DECREF(bytes);
+    return status;
 }
 
 uint32_t mw_recorded_epoch(mw_recorded recorded)

@@ -48,8 +48,12 @@ typedef struct mw_seen {
  * with an exception. */
 int mw_recorder_look_init(PyObject *module);
 
-/* Which of the tracers there is to record; false if none. */
-bool mw_recorded_now(mw_recorded *ret_recorded);
+/* Which of the tracers there is to record.  Returns 0, or -1 with RuntimeError if none. */
+int mw_recorded_now(mw_recorded *ret_recorded);
+/* Fills in what is known of the process and the tracing now, but for who the parent is. */
+void mw_recorded_describe(mw_recorded recorded, mw_program *program);
+/* The file system's bytes of a path, into [capacity].  Returns 0, or -1 with an exception. */
+int mw_recorder_copy_path(PyObject *path, char *ret_path, size_t capacity);
 /* The epoch in which blocks are born now. */
 uint32_t mw_recorded_epoch(mw_recorded recorded);
 /* Begins the next; MW_LIMIT or MW_NO_MEMORY leaves all as it was.  Quiet, under the GIL. */

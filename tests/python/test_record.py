@@ -56,9 +56,9 @@ def test_one_snapshot_of_the_end_without_a_series(tmp_path):
     assert capture["epochs"] == [0]
     assert capture["peak"] is None
     assert capture["points"][-1]["snapshot"] == 0
-    assert capture["points"][-1]["live"] == live(capture["snapshots"][0])
-    assert capture["points"][-1]["rss"] > 4 << 20
-    assert capture["points"][-1]["overhead"] > 0
+    assert capture["points"][-1]["live_bytes"] == live(capture["snapshots"][0])
+    assert capture["points"][-1]["rss_bytes"] > 4 << 20
+    assert capture["points"][-1]["overhead_bytes"] > 0
     kept = [site for site in capture["snapshots"][0]
             if (site["frames"][0][3] or "").strip() == "return [bytes(1000) for _ in range(50)]"]
     assert sum(site["blocks"] for site in kept) >= 51
@@ -71,8 +71,8 @@ def test_program_and_interpreter_are_told(tmp_path):
     program = capture["program"]
     assert program["name"] == str(tmp_path / "recorded.py")
     assert program["command_line"].endswith("recorded.py")
-    assert program["program"] == [str(tmp_path / "recorded.py")]
-    assert os.path.dirname(os.__file__) in program["library"]
+    assert program["program_places"] == [str(tmp_path / "recorded.py")]
+    assert os.path.dirname(os.__file__) in program["library_places"]
     assert program["directory"] == os.getcwd()
     assert program["python"] == ".".join(map(str, sys.version_info[:3]))
     assert program["host"] == os.uname().nodename
@@ -178,7 +178,7 @@ def test_sums_are_those_of_a_snapshot_at_the_same_moment(tmp_path, settings):
     assert {key: found.get(key) for key in expected} == expected
     assert len(expected) >= len(found) - 12
     assert abs(live(capture["snapshots"][5]) - int(lines[0])) <= 200
-    assert capture["points"][-1]["peak"] >= int(lines[0])
+    assert capture["points"][-1]["peak_bytes"] >= int(lines[0])
 
 
 def test_threads_have_their_names(tmp_path):
@@ -236,7 +236,7 @@ def test_samples_are_estimates_in_whole_numbers(tmp_path):
              if "kept =" in (site["frames"][0][3] or "")]
     assert 16e6 < sum(site["bytes"] for site in sites) < 26e6
     assert 16e6 < sum(site["total_bytes"] for site in sites) < 26e6
-    assert capture["points"][-1]["live"] > 16e6
+    assert capture["points"][-1]["live_bytes"] > 16e6
 
 
 # ── series ───────────────────────────────────────────────────────────────────────────
@@ -277,10 +277,10 @@ def test_the_peak_has_its_sites(tmp_path):
         kept = after()
         """, "--peak")
     point, sites = capture["peak"]
-    assert point["peak"] >= point["live"] == live(sites) > 29e6
-    assert point["live"] >= 0.99 * point["peak"] - 65536
-    assert capture["points"][-1]["peak"] == point["peak"]
-    assert capture["points"][-1]["live"] < 5e6
+    assert point["peak_bytes"] >= point["live_bytes"] == live(sites) > 29e6
+    assert point["live_bytes"] >= 0.99 * point["peak_bytes"] - 65536
+    assert capture["points"][-1]["peak_bytes"] == point["peak_bytes"]
+    assert capture["points"][-1]["live_bytes"] < 5e6
     held = sum(site["bytes"] for site in sites
                if any(frame[2] == "spike" for frame in site["frames"]))
     assert held > 0.98 * live(sites)
@@ -382,7 +382,7 @@ def check_killed(tmp_path, count, seed):
         assert capture["exit_status"] is None
         for sites, point in zip(capture["snapshots"], (point for point in capture["points"]
                                                        if point["snapshot"] >= 0)):
-            assert live(sites) == point["live"]
+            assert live(sites) == point["live_bytes"]
 
 
 def test_a_killed_process_leaves_all_that_was_written(tmp_path):
