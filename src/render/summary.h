@@ -29,6 +29,9 @@ typedef struct mw_summary {
     uint64_t cut_bytes;
     uint32_t width; /* columns of text; at least 60                   */
     bool has_colour;
+    const char *measure; /* what the bytes are; NULL: "still alive"    */
+    bool is_estimated;   /* made of samples; sentences say "about"     */
+    bool is_selection;   /* not all that was alive, but what was asked for */
 } mw_summary;
 
 enum { MW_CULPRIT_MAXIMUM = 3 };

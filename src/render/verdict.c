@@ -112,11 +112,24 @@ static bool is_same_line(const mw_snapshot *snapshot, mw_frame a, mw_frame b)
     return left.file.index == right.file.index && left.line == right.line;
 }
 
+/* "about 12.3 MiB". */
+static void say_size(const mw_summary *summary, uint64_t bytes, mw_sink *sink)
+{
+    mw_sink_format(sink, "%s%s", summary->is_estimated ? "about " : "", mw_size_format(bytes).text);
+}
+
+static const char *measure_of(const mw_summary *summary)
+{
+    return summary->measure == NULL ? "still alive" : summary->measure;
+}
+
 static void say_culprit(const mw_summary *summary, const mw_blame *culprit, mw_sink *sink)
 {
     say_line(summary, culprit->frame, sink);
     say_function(summary, culprit->frame, sink);
-    mw_sink_format(sink, " (%s in %s block%s", mw_size_format(culprit->bytes).text,
+    mw_sink_text(sink, " (");
+    say_size(summary, culprit->bytes, sink);
+    mw_sink_format(sink, " in %s block%s",
                    mw_count_format(culprit->blocks).text, culprit->blocks == 1 ? "" : "s");
     if (culprit->kind == MW_BLAME_LIBRARY)
         mw_sink_text(sink, ", called by no line of the program");
@@ -131,9 +144,11 @@ static void say_culprits(const mw_verdict *verdict, const mw_summary *summary, m
 {
     static const char *const numbers[] = {"", "one line", "two lines", "three lines"};
 
-    mw_sink_format(sink, "%s of the %s still alive comes from %s: ",
+    mw_sink_format(sink, "%s of %s",
                    mw_share_format(verdict->culprit_bytes, verdict->blames.live_bytes).text,
-                   mw_size_format(verdict->blames.live_bytes).text,
+                   summary->is_estimated ? "" : "the ");
+    say_size(summary, verdict->blames.live_bytes, sink);
+    mw_sink_format(sink, " %s comes from %s: ", measure_of(summary),
                    numbers[verdict->culprit_count]);
     for (uint32_t i = 0; i < verdict->culprit_count; i++) {
         if (i != 0)
@@ -156,8 +171,10 @@ static void say_nothing_stands_out(const mw_verdict *verdict, const mw_summary *
 {
     const mw_blame *largest = largest_program_line(&verdict->blames);
 
-    mw_sink_format(sink, "No line of the program stands out in the %s still alive",
-                   mw_size_format(verdict->blames.live_bytes).text);
+    mw_sink_format(sink, "No line of the program stands out in %s",
+                   summary->is_estimated ? "" : "the ");
+    say_size(summary, verdict->blames.live_bytes, sink);
+    mw_sink_format(sink, " %s", measure_of(summary));
     if (largest != NULL) {
         mw_sink_text(sink, "; the largest is ");
         say_culprit(summary, largest, sink);
@@ -170,7 +187,9 @@ void mw_verdict_write(const mw_verdict *verdict, const mw_summary *summary, mw_s
     const mw_blames *blames = &verdict->blames;
 
     if (blames->live_bytes == 0) {
-        mw_sink_text(sink, "Nothing that was allocated since the start is still alive.");
+        mw_sink_format(sink, "Nothing that was %s is %s.",
+                       summary->is_selection ? "asked for" : "allocated since the start",
+                       measure_of(summary));
         return;
     }
     if (verdict->culprit_count != 0)

@@ -2,70 +2,12 @@
  *
  * The summary of a made-up service, whole, against golden files that were read by eye.
  */
+#include "golden.h"
 #include "shop.h"
-
-static mw_snapshot *shop_snapshot(void)
-{
-    mw_snapshot_builder *builder = new_builder();
-    const call visits[] = {MAIN, {"/home/me/shop/visits.py", 31, "Visits.record"}, {0}};
-    const call decoder[] = {MAIN,
-                            {"/home/me/shop/orders.py", 77, "Orders.accept"},
-                            {STDLIB "json/__init__.py", 346, "loads"},
-                            {STDLIB "json/decoder.py", 353, "JSONDecoder.raw_decode"},
-                            {0}};
-    const call imports[] = {{"/home/me/shop/app.py", 3, "<module>"},
-                            {"<frozen importlib._bootstrap>", 1176, "_find_and_load"},
-                            {"<frozen importlib._bootstrap_external>", 729, "_compile_bytecode"},
-                            {0}};
-    const call server[] = {{STDLIB "threading.py", 995, "Thread._bootstrap"},
-                           {STDLIB "http/server.py", 285, "parse_request"},
-                           {0}};
-    const call installed[] = {
-        MAIN, {"/home/me/shop/.venv/lib/python3.11/site-packages/lru/cache.py", 9, "put"}, {0}};
-    const call unknown[] = {{"<unknown>", 0, NULL}, {0}};
-
-    add_blocks(builder, visits, 200, 60005);
-    add_blocks(builder, decoder, 1000, 4000);
-    add_blocks(builder, imports, 300, 7000);
-    add_blocks(builder, server, 64, 2000);
-    add_blocks(builder, installed, 100, 64);
-    add_blocks(builder, unknown, 5000, 1);
-    return finish(builder);
-}
 
 /* ── golden files ────────────────────────────────────────────────────────────────── */
 
 typedef mw_status (*summary_writer)(const mw_summary *, mw_alloc *, mw_sink *, mw_error *);
-
-/* The golden files lie beside this file's directory, wherever the tests are started. */
-static FILE *open_golden(const char *name, const char *mode)
-{
-    char path[1024];
-    const char *end = strrchr(__FILE__, '/');
-
-    snprintf(path, sizeof path, "%.*s/../golden/%s", (int)(end - __FILE__), __FILE__, name);
-    return fopen(path, mode);
-}
-
-/* MEMWHY_GOLDEN=write writes what is to be read and committed. */
-static void check_golden(const char *name, const mw_buffer *buffer)
-{
-    static char golden[1 << 16];
-    bool writes = getenv("MEMWHY_GOLDEN") != NULL;
-    FILE *file = open_golden(name, writes ? "w" : "r");
-    size_t length;
-
-    assert_non_null(file);
-    if (writes) {
-        fwrite(buffer->bytes, 1, buffer->length, file);
-        fclose(file);
-        return;
-    }
-    length = fread(golden, 1, sizeof golden - 1, file);
-    golden[length] = '\0';
-    fclose(file);
-    assert_string_equal(buffer->bytes, golden);
-}
 
 static void check_shop(summary_writer write, mw_group_key by, const char *name)
 {
@@ -75,7 +17,7 @@ static void check_shop(summary_writer write, mw_group_key by, const char *name)
 
     mw_buffer_init(&buffer, mw_alloc_system());
     CHECK_OK(write(&summary, mw_alloc_system(), &buffer.sink, NULL));
-    check_golden(name, &buffer);
+    check_golden(name, buffer.bytes, buffer.length);
     mw_buffer_done(&buffer);
     mw_snapshot_release(snapshot);
 }

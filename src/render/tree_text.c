@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The nodes of a call tree stand in the order in which they are read, so one loop goes over
+ * them with a stack of the entries that are open, and small branches are left out by jumping
+ * to where they end.  Brothers stand in the order of their size: behind the first one that is
+ * too small, all are.
+ */
+#include "render/tree_text.h"
+
+#include "render/call_tree.h"
+
+#include <string.h>
+
+enum {
+    NUMBERS_COLUMNS = 18,       /* size and share, with the gap behind them         */
+    LEVEL_COLUMNS = 2,          /* by which an entry stands to the right of another */
+    PLACE_COLUMNS_MINIMUM = 36, /* deeper entries are not moved further to the right */
+    CHAIN_SHOWN_MAXIMUM = 5,    /* calls of a longer chain are left out ...          */
+    CHAIN_ENDS_SHOWN = 2,       /* ... but for so many at either end                 */
+    INVERTED_DEPTH_MAXIMUM = 64,
+};
+
+/* An entry whose callees are being written. */
+typedef struct open_entry {
+    uint32_t end;   /* of its nodes                                             */
+    bool has_later; /* a brother stands below it, so that a line leads past it */
+} open_entry;
+
+typedef struct tree_writer {
+    const mw_tree_form *form;
+    const mw_screen *screen;
+    mw_sink *sink; /* the screen's */
+    mw_alloc *alloc;
+    mw_call_tree tree;
+    open_entry *open; /* owned; the outermost first */
+    uint32_t open_count;
+    uint32_t open_capacity;
+} tree_writer;
+
+/* ── what is left out ────────────────────────────────────────────────────────────── */
+
+static bool is_small(const tree_writer *writer, uint64_t bytes)
+{
+    return (double)bytes * 100 <
+           (double)writer->tree.nodes[0].now.bytes * writer->form->share_minimum;
+}
+
+/* Whether all that a node has is of the one call below it. */
+static bool has_one_callee(const mw_call_tree *tree, uint32_t node)
+{
+    const mw_call_node *nodes = tree->nodes;
+
+    return node + 1 < nodes[node].end && nodes[node + 1].end == nodes[node].end &&
+           nodes[node].now.self_blocks == 0;
+}
+
+/* The last node of the chain of single calls that begins at [node]. */
+static uint32_t chain_end(const mw_call_tree *tree, uint32_t node)
+{
+    while (has_one_callee(tree, node))
+        node++;
+    return node;
+}
+
+/* ── lines ───────────────────────────────────────────────────────────────────────── */
+
+/* How many of the outer levels do not fit, and are left out of the drawing. */
+static uint32_t levels_left_out(const tree_writer *writer)
+{
+    uint32_t room =
+        (writer->screen->width - NUMBERS_COLUMNS - PLACE_COLUMNS_MINIMUM) / LEVEL_COLUMNS;
+
+    return writer->open_count > room ? writer->open_count - room : 0;
+}
+
+static uint32_t place_columns(const tree_writer *writer)
+{
+    return writer->screen->width - NUMBERS_COLUMNS -
+           (writer->open_count - levels_left_out(writer)) * LEVEL_COLUMNS;
+}
+
+/* The lines that lead to entries below; then [mark], where the entry itself is not one of
+ * the outermost. */
+static void write_branches(const tree_writer *writer, const char *mark)
+{
+    uint32_t first = levels_left_out(writer);
+
+    mw_screen_style(writer->screen, MW_STYLE_FAINT);
+    for (uint32_t i = first + 1; i < writer->open_count; i++)
+        mw_sink_text(writer->sink, writer->open[i].has_later ? "│ " : "  ");
+    if (writer->open_count != 0)
+        mw_sink_text(writer->sink, mark);
+    mw_screen_style(writer->screen, MW_STYLE_PLAIN);
+}
+
+static void write_numbers(const tree_writer *writer, uint64_t bytes)
+{
+    mw_sink_format(writer->sink, "%9s %6s  ", mw_size_format(bytes).text,
+                   mw_share_format(bytes, writer->tree.nodes[0].now.bytes).text);
+}
+
+static void write_frame(const tree_writer *writer, uint32_t node, uint32_t columns)
+{
+    const mw_call_frame *frame = &writer->tree.frames[writer->tree.nodes[node].frame];
+
+    mw_screen_place(writer->screen, frame->snapshot, frame->row, columns);
+}
+
+static void write_call(const tree_writer *writer, uint32_t node, bool has_later)
+{
+    mw_sink_repeat(writer->sink, ' ', NUMBERS_COLUMNS);
+    write_branches(writer, has_later ? "│ " : "  ");
+    write_frame(writer, node, place_columns(writer));
+    mw_sink_text(writer->sink, "\n");
+}
+
+static void write_calls_left_out(const tree_writer *writer, uint32_t count, bool has_later)
+{
+    mw_sink_repeat(writer->sink, ' ', NUMBERS_COLUMNS);
+    write_branches(writer, has_later ? "│ " : "  ");
+    mw_screen_style(writer->screen, MW_STYLE_FAINT);
+    mw_sink_format(writer->sink, "… %s more calls\n", mw_count_format(count).text);
+    mw_screen_style(writer->screen, MW_STYLE_PLAIN);
+}
+
+/* What the entry's last line allocated itself, where it also called others. */
+static void write_own(const tree_writer *writer, uint32_t node, bool has_later)
+{
+    const mw_call_node *row = &writer->tree.nodes[node];
+
+    if (row->now.self_bytes == 0 || node + 1 == row->end || is_small(writer, row->now.self_bytes))
+        return;
+    write_numbers(writer, row->now.self_bytes);
+    write_branches(writer, has_later ? "│ " : "  ");
+    mw_screen_style(writer->screen, MW_STYLE_FAINT);
+    mw_sink_format(writer->sink, "  of it %s\n",
+                   writer->form->is_inverted ? "without a further caller" : "right here");
+    mw_screen_style(writer->screen, MW_STYLE_PLAIN);
+}
+
+/* The nodes from [first] to [last], each the only one that the one before calls. */
+static void write_entry(const tree_writer *writer, uint32_t first, uint32_t last, bool has_later)
+{
+    uint32_t count = last - first + 1;
+    bool is_cut = count > CHAIN_SHOWN_MAXIMUM;
+
+    write_numbers(writer, writer->tree.nodes[first].now.bytes);
+    write_branches(writer, has_later ? "├ " : "└ ");
+    write_frame(writer, first, place_columns(writer));
+    mw_sink_text(writer->sink, "\n");
+    for (uint32_t i = 1; i < count; i++) {
+        if (is_cut && i == CHAIN_ENDS_SHOWN)
+            write_calls_left_out(writer, count - 2 * CHAIN_ENDS_SHOWN, has_later);
+        if (!is_cut || i < CHAIN_ENDS_SHOWN || i >= count - CHAIN_ENDS_SHOWN)
+            write_call(writer, first + i, has_later);
+    }
+    write_own(writer, last, has_later);
+}
+
+/* Sums [node] and its smaller brothers; returns the node behind them. */
+static uint32_t write_small(const tree_writer *writer, uint32_t node)
+{
+    const mw_call_node *nodes = writer->tree.nodes;
+    uint32_t end = nodes[nodes[node].caller].end;
+    uint64_t bytes = 0;
+    uint32_t count = 0;
+
+    for (; node < end; node = nodes[node].end, count++)
+        bytes += nodes[node].now.bytes;
+    write_numbers(writer, bytes);
+    write_branches(writer, "└ ");
+    mw_sink_format(writer->sink, "… %s more\n", mw_count_format(count).text);
+    return end;
+}
+
+/* ── the whole ───────────────────────────────────────────────────────────────────── */
+
+static mw_status open_entry_of(tree_writer *writer, uint32_t end, bool has_later)
+{
+    mw_status status = mw_alloc_grow(writer->alloc, &writer->open, writer->open_count,
+                                     &writer->open_capacity, sizeof *writer->open, UINT32_MAX);
+
+    if (status == MW_OK)
+        writer->open[writer->open_count++] = (open_entry){end, has_later};
+    return status;
+}
+
+static bool is_deepest(const tree_writer *writer)
+{
+    return writer->form->depth_maximum != 0 &&
+           writer->open_count + 1 >= writer->form->depth_maximum;
+}
+
+/* Writes the entry that begins at [node]; moves [*node] to what comes next. */
+static mw_status step(tree_writer *writer, uint32_t *node)
+{
+    const mw_call_node *nodes = writer->tree.nodes;
+    uint32_t first = *node;
+    uint32_t last;
+    bool has_later;
+
+    while (writer->open_count != 0 && first >= writer->open[writer->open_count - 1].end)
+        writer->open_count--;
+    if (is_small(writer, nodes[first].now.bytes)) {
+        *node = write_small(writer, first);
+        return MW_OK;
+    }
+    last = chain_end(&writer->tree, first);
+    has_later = nodes[first].end < nodes[nodes[first].caller].end;
+    write_entry(writer, first, last, has_later);
+    *node = is_deepest(writer) ? nodes[first].end : last + 1;
+    return *node < nodes[first].end ? open_entry_of(writer, nodes[first].end, has_later) : MW_OK;
+}
+
+static void tree_writer_done(tree_writer *writer)
+{
+    mw_call_tree_done(&writer->tree);
+    if (writer->open != NULL)
+        mw_alloc_release(writer->alloc, writer->open, writer->open_capacity * sizeof *writer->open);
+}
+
+static mw_status fail(mw_status status, mw_error *reterr)
+{
+    return mw_error_set(reterr, status,
+                        status == MW_LIMIT
+                            ? "the call tree has too many nodes; leave something out, or give it "
+                              "a --depth"
+                            : "there is not enough memory for a call tree");
+}
+
+mw_status mw_tree_write_text(const mw_tree_form *form, const mw_snapshot *snapshot,
+                             const mw_screen *screen, mw_alloc *alloc, mw_error *reterr)
+{
+    tree_writer writer = {.form = form, .screen = screen, .sink = screen->sink, .alloc = alloc};
+    mw_call_options options = {.is_inverted = form->is_inverted, .folds_recursion = true};
+    mw_status status;
+
+    if (form->is_inverted)
+        options.depth_maximum =
+            form->depth_maximum != 0 ? form->depth_maximum : INVERTED_DEPTH_MAXIMUM;
+    status = mw_call_tree_init(&writer.tree, snapshot, NULL, &options, alloc);
+    if (status != MW_OK)
+        return fail(status, reterr);
+    if (writer.tree.node_count > 1)
+        mw_sink_format(writer.sink, "%9s %6s  %s\n", "size", "share",
+                       form->is_inverted ? "what allocated, and its callers below" : "call tree");
+    for (uint32_t node = 1; node < writer.tree.node_count && status == MW_OK;)
+        status = step(&writer, &node);
+    if (writer.tree.node_count > 1)
+        mw_sink_text(writer.sink, "\n");
+    tree_writer_done(&writer);
+    return status == MW_OK ? MW_OK : fail(status, reterr);
+}
