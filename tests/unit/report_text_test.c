@@ -173,7 +173,7 @@ TEST(report_text, says_about_where_numbers_are_estimates)
     shop.view.timeline = &timeline;
     timeline.program.sample_bytes = 512 << 10;
     check_says(&shop,
-               "87.7% of about 17.4 MiB still alive comes from two lines: shop/visits.py:31\n");
+               "87.7% of about 17.4 MiB still alive comes from two lines: shop/visits.py:31 in\n");
     check_says(&shop, "\nSampled, one block per 512 KiB allocated on average: all numbers are "
                       "estimates.\n");
     mw_snapshot_release(shop.snapshot);
