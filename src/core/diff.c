@@ -90,15 +90,30 @@ static mw_status estimate_both(mw_rows *rows, mw_rows *older)
     return status;
 }
 
+mw_status mw_rows_subtract(mw_rows *rows, mw_rows *older, mw_alloc *alloc)
+{
+    mw_hash_index index;
+    mw_status status;
+
+    mw_hash_index_init(&index, alloc);
+    status = estimate_both(rows, older);
+    if (status == MW_OK)
+        status = index_rows(&index, rows);
+    if (status == MW_OK)
+        status = subtract_rows(rows, &index, older);
+    if (status == MW_OK)
+        status = mw_rows_sort(rows, MW_ROWS_BY_CHANGE);
+    mw_hash_index_done(&index);
+    return status;
+}
+
 mw_status mw_snapshot_diff(const mw_snapshot *older, const mw_snapshot *newer, mw_group_key key,
                            mw_group_scope scope, mw_alloc *alloc, mw_rows *ret_rows,
                            mw_error *reterr)
 {
     mw_rows rows = {0}, older_rows = {0};
-    mw_hash_index index;
     mw_status status;
 
-    mw_hash_index_init(&index, alloc);
     status = mw_snapshot_collect(newer, key, scope, alloc, &rows, reterr);
     if (status != MW_OK)
         goto done;
@@ -106,13 +121,7 @@ mw_status mw_snapshot_diff(const mw_snapshot *older, const mw_snapshot *newer, m
     if (status != MW_OK)
         goto done;
 
-    status = estimate_both(&rows, &older_rows);
-    if (status == MW_OK)
-        status = index_rows(&index, &rows);
-    if (status == MW_OK)
-        status = subtract_rows(&rows, &index, &older_rows);
-    if (status == MW_OK)
-        status = mw_rows_sort(&rows, MW_ROWS_BY_CHANGE);
+    status = mw_rows_subtract(&rows, &older_rows, alloc);
     if (status != MW_OK) {
         mw_error_set(reterr, status, "out of memory while comparing %u rows with %u", rows.count,
                      older_rows.count);
@@ -125,6 +134,5 @@ mw_status mw_snapshot_diff(const mw_snapshot *older, const mw_snapshot *newer, m
 done:
     mw_rows_done(&rows);
     mw_rows_done(&older_rows);
-    mw_hash_index_done(&index);
     return status;
 }

@@ -69,7 +69,7 @@ void mw_row_write_label(const mw_screen *screen, mw_group_key key, const mw_row 
     }
     label = mw_snapshot_string(row->snapshot, row->label, &length);
     if (length == 0)
-        mw_sink_format(screen->sink, "no %s", mw_group_key_noun(key));
+        mw_sink_format(screen->sink, "<no %s>", mw_group_key_noun(key)); /* MW_REGION_NONE */
     else if (key == MW_GROUP_MODULE) /* which may be a file's name */
         mw_places_write(screen->places, label, columns, screen->sink);
     else

@@ -76,6 +76,8 @@ void mw_screen_place(const mw_screen *screen, const mw_snapshot *snapshot, mw_fr
     }
     if (frame.line > 0)
         snprintf(line, sizeof line, ":%d", (int)frame.line);
+    if (frame.line < 0) /* core/line_match.h */
+        snprintf(line, sizeof line, ":%d (old)", -(int)frame.line);
     columns -= (uint32_t)strlen(line);
     used = mw_places_write(screen->places, mw_screen_file(snapshot, frame.file), columns,
                            screen->sink);

@@ -132,7 +132,7 @@ static void merge_frames(view_writer *writer)
     writer->line_count = count;
 }
 
-static void add_site(view_writer *writer, uint32_t site, const mw_site_sum *sum)
+static void add_site(view_writer *writer, uint32_t site, const mw_tally *sum)
 {
     mw_path path = writer->tables->sites[site].path;
     bool is_innermost = true;

@@ -3,7 +3,8 @@
  * The nodes of a call tree stand in the order in which they are read, so one loop goes over
  * them with a stack of the entries that are open, and small branches are left out by jumping
  * to where they end.  Brothers stand in the order of their size: behind the first one that is
- * too small, all are.
+ * too small, all are.  A chain of calls may leave out small branches itself, as long as all
+ * of them together are small.
  */
 #include "render/tree_text.h"
 
@@ -22,8 +23,9 @@ enum {
 
 /* An entry whose callees are being written. */
 typedef struct open_entry {
-    uint32_t end;   /* of its nodes                                             */
-    bool has_later; /* a brother stands below it, so that a line leads past it */
+    uint32_t end;    /* of those callees                                         */
+    uint32_t resume; /* the node behind it, past the small ones of its chain     */
+    bool has_later;  /* a brother stands below it, so that a line leads past it */
 } open_entry;
 
 typedef struct tree_writer {
@@ -45,19 +47,24 @@ static bool is_small(const tree_writer *writer, uint64_t bytes)
            (double)writer->tree.nodes[0].now.bytes * writer->form->share_minimum;
 }
 
-/* Whether all that a node has is of the one call below it. */
-static bool has_one_callee(const mw_call_tree *tree, uint32_t node)
+/* Whether all that [head] has, but for what is small, is of the largest call below [node]. */
+static bool continues(const tree_writer *writer, uint32_t head, uint32_t node)
 {
-    const mw_call_node *nodes = tree->nodes;
+    const mw_call_node *nodes = writer->tree.nodes;
 
-    return node + 1 < nodes[node].end && nodes[node + 1].end == nodes[node].end &&
-           nodes[node].now.self_blocks == 0;
+    if (node + 1 >= nodes[node].end)
+        return false;
+    if (nodes[node + 1].end == nodes[node].end && nodes[node].now.self_blocks == 0)
+        return true;
+    return is_small(writer, nodes[head].now.bytes - nodes[node + 1].now.bytes);
 }
 
-/* The last node of the chain of single calls that begins at [node]. */
-static uint32_t chain_end(const mw_call_tree *tree, uint32_t node)
+/* The last node of the chain of calls that begins at [node]. */
+static uint32_t chain_end(const tree_writer *writer, uint32_t node)
 {
-    while (has_one_callee(tree, node))
+    uint32_t head = node;
+
+    while (continues(writer, head, node))
         node++;
     return node;
 }
@@ -161,7 +168,7 @@ static void write_entry(const tree_writer *writer, uint32_t first, uint32_t last
 static uint32_t write_small(const tree_writer *writer, uint32_t node)
 {
     const mw_call_node *nodes = writer->tree.nodes;
-    uint32_t end = nodes[nodes[node].caller].end;
+    uint32_t end = nodes[nodes[node].caller].end; /* of its brothers */
     uint64_t bytes = 0;
     uint32_t count = 0;
 
@@ -175,14 +182,25 @@ static uint32_t write_small(const tree_writer *writer, uint32_t node)
 
 /* ── the whole ───────────────────────────────────────────────────────────────────── */
 
-static mw_status open_entry_of(tree_writer *writer, uint32_t end, bool has_later)
+static mw_status open_entry_of(tree_writer *writer, open_entry entry)
 {
     mw_status status = mw_alloc_grow(writer->alloc, &writer->open, writer->open_count,
                                      &writer->open_capacity, sizeof *writer->open, UINT32_MAX);
 
     if (status == MW_OK)
-        writer->open[writer->open_count++] = (open_entry){end, has_later};
+        writer->open[writer->open_count++] = entry;
     return status;
+}
+
+/* Closes the entries that end before [node]; returns the node that comes next. */
+static uint32_t close_entries(tree_writer *writer, uint32_t node)
+{
+    while (writer->open_count != 0 && node >= writer->open[writer->open_count - 1].end) {
+        const open_entry *entry = &writer->open[--writer->open_count];
+        if (node < entry->resume)
+            node = entry->resume;
+    }
+    return node;
 }
 
 static bool is_deepest(const tree_writer *writer)
@@ -199,17 +217,19 @@ static mw_status step(tree_writer *writer, uint32_t *node)
     uint32_t last;
     bool has_later;
 
-    while (writer->open_count != 0 && first >= writer->open[writer->open_count - 1].end)
-        writer->open_count--;
     if (is_small(writer, nodes[first].now.bytes)) {
         *node = write_small(writer, first);
         return MW_OK;
     }
-    last = chain_end(&writer->tree, first);
+    last = chain_end(writer, first);
     has_later = nodes[first].end < nodes[nodes[first].caller].end;
     write_entry(writer, first, last, has_later);
-    *node = is_deepest(writer) ? nodes[first].end : last + 1;
-    return *node < nodes[first].end ? open_entry_of(writer, nodes[first].end, has_later) : MW_OK;
+    if (is_deepest(writer) || last + 1 == nodes[last].end) {
+        *node = nodes[first].end;
+        return MW_OK;
+    }
+    *node = last + 1;
+    return open_entry_of(writer, (open_entry){nodes[last].end, nodes[first].end, has_later});
 }
 
 static void tree_writer_done(tree_writer *writer)
@@ -244,8 +264,10 @@ mw_status mw_tree_write_text(const mw_tree_form *form, const mw_snapshot *snapsh
     if (writer.tree.node_count > 1)
         mw_sink_format(writer.sink, "%9s %6s  %s\n", "size", "share",
                        form->is_inverted ? "what allocated, and its callers below" : "call tree");
-    for (uint32_t node = 1; node < writer.tree.node_count && status == MW_OK;)
+    for (uint32_t node = 1; node < writer.tree.node_count && status == MW_OK;) {
         status = step(&writer, &node);
+        node = close_entries(&writer, node);
+    }
     if (writer.tree.node_count > 1)
         mw_sink_text(writer.sink, "\n");
     tree_writer_done(&writer);
