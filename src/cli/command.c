@@ -3,6 +3,7 @@
 #include "cli/command.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +21,10 @@ int mw_command_fail(const char *format, ...)
 
 int mw_command_fail_with(const mw_error *error)
 {
-    return mw_command_fail("%s", error->text);
+    size_t length = strlen(error->text);
+    bool is_ended = length != 0 && error->text[length - 1] == '.';
+
+    return mw_command_fail("%s%s", error->text, is_ended ? "" : ".");
 }
 
 int mw_command_help(const mw_command *command)
@@ -35,5 +39,7 @@ int mw_command_help(const mw_command *command)
         lead = "      ";
     }
     printf("\nmemwhy %s: %s.\n\n%s", command->name, command->summary, command->details);
+    if (command->print_more != NULL)
+        command->print_more();
     return MW_EXIT_DONE;
 }

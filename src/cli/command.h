@@ -17,9 +17,10 @@ enum {
 
 typedef struct mw_command {
     const char *name;
-    const char *usage;   /* what follows the name; a line per form                    */
-    const char *summary; /* one line, lower case, for the list of commands            */
-    const char *details; /* the options, a line each, ready to print                  */
+    const char *usage;        /* what follows the name; a line per form                    */
+    const char *summary;      /* one line, lower case, for the list of commands            */
+    const char *details;      /* the options, a line each, ready to print                  */
+    void (*print_more)(void); /* prints what follows the details; may be NULL */
     int (*run)(int argc, char **argv); /* argv[0] is the name; returns the exit status */
 } mw_command;
 
@@ -27,7 +28,7 @@ typedef struct mw_command {
  * a complaint is one statement: `return mw_command_fail("…", …);` */
 int mw_command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same with a sentence that a library function left. */
+/* The same with a sentence that a library function left, which may lack its full stop. */
 int mw_command_fail_with(const mw_error *error);
 
 /* Prints usage, summary and options on stdout; returns MW_EXIT_DONE. */

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * `memwhy report`: opens a capture, chooses what of it is shown, and has it drawn: on the
+ * screen, or in the formats that were asked for.
+ */
+#define _GNU_SOURCE
+#include "cli/command.h"
+#include "cli/format_files.h"
+#include "cli/output.h"
+#include "cli/shown.h"
+#include "cli/terminal.h"
+#include "render/report_text.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    TOP_MAXIMUM = 1000000,
+    DEPTH_MAXIMUM = 100000,
+    PAGE_MOMENTS = 16, /* that an HTML page lets one choose from */
+};
+
+extern const mw_command mw_command_report;
+
+typedef struct report_options {
+    mw_shown_options shown;
+    mw_format_files files;
+    int by;             /* its place in `keys`                         */
+    long top;           /* 0: unsaid                                   */
+    const char *source; /* a file, "all", or NULL                      */
+    bool wants_tree;
+    bool is_inverted;
+    long depth; /* 0: all                                      */
+    double share_minimum;
+} report_options;
+
+/* ── options ─────────────────────────────────────────────────────────────────────── */
+
+static const char *const key_words[] = {"line",   "file",   "function", "module", "traceback",
+                                        "thread", "domain", "region",   NULL};
+static const mw_group_key keys[] = {MW_GROUP_LINE,   MW_GROUP_FILE,      MW_GROUP_FUNCTION,
+                                    MW_GROUP_MODULE, MW_GROUP_TRACEBACK, MW_GROUP_THREAD,
+                                    MW_GROUP_DOMAIN, MW_GROUP_REGION};
+
+static const mw_option option_rows[] = {
+    {"--by", MW_OPTION_CHOICE, .offset = offsetof(report_options, by), .choices = key_words},
+    {"--top", MW_OPTION_COUNT, .offset = offsetof(report_options, top), .maximum = TOP_MAXIMUM},
+    {"--at", MW_OPTION_TEXT, .offset = offsetof(report_options, shown.at)},
+    {"--between", MW_OPTION_PAIR, .offset = offsetof(report_options, shown.between)},
+    {"--older-than", MW_OPTION_DURATION, .offset = offsetof(report_options, shown.older_than_ns)},
+    {"--source", MW_OPTION_TEXT, .offset = offsetof(report_options, source)},
+    {"--tree", MW_OPTION_FLAG, .offset = offsetof(report_options, wants_tree)},
+    {"--invert", MW_OPTION_FLAG, .offset = offsetof(report_options, is_inverted)},
+    {"--depth", MW_OPTION_COUNT, .offset = offsetof(report_options, depth),
+     .maximum = DEPTH_MAXIMUM},
+    {"--min-share", MW_OPTION_PERCENT, .offset = offsetof(report_options, share_minimum)},
+    MW_SHOWN_OPTIONS(report_options, shown),
+};
+
+static bool take_format(void *fields, const char *name, const char *value)
+{
+    return mw_format_files_take(&((report_options *)fields)->files, name, value);
+}
+
+static const mw_option_table option_table = {
+    .command = "report",
+    .options = option_rows,
+    .option_count = sizeof option_rows / sizeof option_rows[0],
+    .has_other = mw_format_has_option,
+    .take_other = take_format,
+    .operand_maximum = 1,
+};
+
+static int check_options(const report_options *options, const char *path)
+{
+    const char *const inputs[] = {path, NULL};
+    mw_error error;
+
+    if (path == NULL)
+        return mw_command_fail("report wants a capture; see \"memwhy help report\".");
+    if (mw_shown_check(&options->shown, &error) != MW_OK ||
+        mw_format_files_check(&options->files, inputs, &error) != MW_OK)
+        return mw_command_fail_with(&error);
+    if (options->wants_tree && options->source != NULL)
+        return mw_command_fail("--tree and --source are two ways to look; leave one out.");
+    if (!options->wants_tree && (options->is_inverted || options->depth != 0))
+        return mw_command_fail("%s goes with --tree; see \"memwhy help report\".",
+                               options->is_inverted ? "--invert" : "--depth");
+    return MW_EXIT_DONE;
+}
+
+/* ── drawing ─────────────────────────────────────────────────────────────────────── */
+
+static void say_started(const mw_program *program, char *text, size_t size)
+{
+    time_t start = (time_t)(program->start_unix_ns / 1000000000);
+    struct tm clock;
+
+    text[0] = '\0';
+    if (program->start_unix_ns != 0 && localtime_r(&start, &clock) != NULL)
+        strftime(text, size, "%Y-%m-%d %H:%M:%S", &clock);
+}
+
+static mw_status write_screen(const report_options *options, const mw_view *view,
+                              const mw_shown *shown, const mw_subject *subject, mw_alloc *alloc,
+                              mw_error *reterr)
+{
+    static mw_output output;
+    mw_group_key by = keys[options->by];
+    char started[40];
+    mw_report report = {
+        .view = view,
+        .point = &shown->point,
+        .started = started,
+        .lead = shown->lead,
+        .selection = mw_shown_selection(shown),
+        .whole_bytes = mw_snapshot_live_bytes(shown->whole),
+        .whole_blocks = mw_snapshot_block_count(shown->whole),
+        .is_truncated = mw_capture_is_truncated(subject->capture),
+        .form = options->wants_tree       ? MW_REPORT_TREE
+                : options->source != NULL ? MW_REPORT_SOURCE
+                                          : MW_REPORT_TABLE,
+        .by = by,
+        .top = options->top != 0          ? (uint32_t)options->top
+               : by == MW_GROUP_TRACEBACK ? 3
+                                          : 10,
+        .tree = {.is_inverted = options->is_inverted,
+                 .depth_maximum = (uint32_t)options->depth,
+                 .share_minimum = options->share_minimum},
+        .lines = {.texts = &subject->texts},
+        .width = mw_terminal_width(STDOUT_FILENO),
+        .has_colour = mw_terminal_has_colour(STDOUT_FILENO),
+    };
+    mw_status status;
+
+    if (options->source != NULL && strcmp(options->source, "all") != 0)
+        report.lines.file = options->source;
+    say_started(&view->timeline->program, started, sizeof started);
+    status = mw_output_open(&output, "-", reterr);
+    if (status == MW_OK)
+        status = mw_report_write_text(&report, alloc, &output.sink, reterr);
+    if (status == MW_OK)
+        return mw_output_finish(&output, reterr);
+    if (output.error_number != 0)
+        return mw_output_finish(&output, reterr);
+    return status;
+}
+
+/* The snapshots that a page lets one choose from: some, evenly, the last among them. */
+static mw_status collect_moments(const report_options *options, mw_subject *subject,
+                                 mw_moment *moments, size_t *ret_count, mw_alloc *alloc,
+                                 mw_error *reterr)
+{
+    uint32_t all = mw_capture_snapshot_count(subject->capture);
+    uint32_t count = all < PAGE_MOMENTS ? all : PAGE_MOMENTS;
+
+    *ret_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t number = count == 1 ? 0 : (uint32_t)((uint64_t)i * (all - 1) / (count - 1));
+        mw_snapshot *snapshot;
+        mw_status status =
+            mw_shown_moment(subject, &options->shown, number, alloc, &snapshot, reterr);
+        if (status != MW_OK)
+            return status;
+        moments[(*ret_count)++] = (mw_moment){
+            .snapshot = snapshot, .time_ns = mw_capture_point(subject->capture, number)->time_ns};
+    }
+    return MW_OK;
+}
+
+static mw_status write_files(const report_options *options, mw_view *view, mw_subject *subject,
+                             mw_alloc *alloc, mw_error *reterr)
+{
+    mw_moment moments[PAGE_MOMENTS];
+    mw_status status = MW_OK;
+
+    view->moments = moments;
+    if (mw_format_files_have(&options->files, "html"))
+        status = collect_moments(options, subject, moments, &view->moment_count, alloc, reterr);
+    if (status == MW_OK)
+        status = mw_format_files_write(&options->files, view, alloc, reterr);
+    for (size_t i = 0; i < view->moment_count; i++)
+        mw_snapshot_release((mw_snapshot *)moments[i].snapshot);
+    view->moment_count = 0;
+    return status;
+}
+
+static mw_status draw(const report_options *options, mw_subject *subject, mw_shown *shown,
+                      mw_alloc *alloc, mw_error *reterr)
+{
+    mw_view view = {.snapshot = shown->snapshot,
+                    .timeline = mw_capture_timeline(subject->capture),
+                    .places = &subject->places,
+                    .source = &subject->source,
+                    .measure = shown->measure};
+
+    if (options->files.count != 0)
+        return write_files(options, &view, subject, alloc, reterr);
+    return write_screen(options, &view, shown, subject, alloc, reterr);
+}
+
+static int report_run(int argc, char **argv)
+{
+    static report_options options;
+    mw_alloc *alloc = mw_alloc_system();
+    mw_subject subject = {0};
+    mw_shown shown = {0};
+    const char *path;
+    bool wants_help;
+    mw_error error = {0};
+    int status;
+
+    options.share_minimum = 1;
+    status = mw_option_table_parse(&option_table, argv, &options, &path, &wants_help);
+    if (status != MW_EXIT_DONE)
+        return status;
+    if (wants_help)
+        return mw_command_help(&mw_command_report);
+    status = check_options(&options, path);
+    if (status != MW_EXIT_DONE)
+        return status;
+    if (mw_subject_open(&subject, path, alloc, &error) != MW_OK ||
+        mw_shown_init(&shown, &subject, &options.shown, alloc, &error) != MW_OK ||
+        draw(&options, &subject, &shown, alloc, &error) != MW_OK)
+        status = mw_command_fail_with(&error);
+    mw_shown_done(&shown);
+    mw_subject_close(&subject);
+    return status;
+}
+
+const mw_command mw_command_report = {
+    .name = "report",
+    .usage = "[OPTIONS] CAPTURE",
+    .summary = "say what holds the memory of a captured program, and show it",
+    .details =
+        "  --by KEY             what a row is: line (the default), file, function, module,\n"
+        "                       traceback, thread, domain or region\n"
+        "  --top N              how many rows: 10, or 3 tracebacks\n"
+        "  --tree               the calls as a tree; with --invert from what allocated towards\n"
+        "                       its callers, with --depth N no deeper, with --min-share P%\n"
+        "                       what has less than that (1%) is summed\n"
+        "  --source FILE        that file's lines with what each holds; \"all\": the program's\n"
+        "\n"
+        "  --peak               when the most was alive, not at the end (run --peak keeps it)\n"
+        "  --total              what was allocated since the start, dead or alive\n"
+        "  --at T               that moment of a series: \"10m\" after the start, \"-10m\" before\n"
+        "                       the end, \"14:03\" on the clock, a snapshot's number, start, end\n"
+        "  --between T1 T2      what was allocated after T1 and is still alive at T2\n"
+        "  --older-than D       what has been alive for that long, as \"10m\"\n"
+        "\n" MW_SELECTION_HELP,
+    .print_more = mw_format_files_help,
+    .run = report_run,
+};
