@@ -390,13 +390,13 @@ static int compare(diff_work *work)
                     .older = older_snapshot(work),
                     .timeline = mw_capture_timeline(work->newer.subject->capture),
                     .places = &work->places,
-                    .source = &work->newer.subject->source,
+                    .source = &work->newer.subject->lines.source,
                     .measure = work->options->shown.wants_peak    ? "alive at the peak"
                                : work->options->shown.wants_total ? "allocated"
                                                                   : "alive"};
     mw_difference difference = {
         .view = &view,
-        .older_source = &work->older.subject->source,
+        .older_source = &work->older.subject->lines.source,
         .older_lead = work->older.lead,
         .newer_lead = work->newer.lead,
         .selection = mw_shown_selection(&work->newer.shown),

@@ -193,7 +193,7 @@ static mw_status draw(const report_options *options, mw_subject *subject, mw_sho
     mw_view view = {.snapshot = shown->snapshot,
                     .timeline = mw_capture_timeline(subject->capture),
                     .places = &subject->places,
-                    .source = &subject->source,
+                    .source = &subject->lines.source,
                     .measure = shown->measure};
 
     if (options->files.count != 0)

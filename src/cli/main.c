@@ -16,12 +16,8 @@ extern const mw_command mw_command_report;
 extern const mw_command mw_command_run;
 
 static const mw_command *const command_list[] = {
-    &mw_command_run,
-    &mw_command_report,
-    &mw_command_diff,
-    &mw_command_doctor,
-    &mw_command_dump,
-    &mw_command_merge,
+    &mw_command_run,    &mw_command_report, &mw_command_diff,
+    &mw_command_doctor, &mw_command_dump,   &mw_command_merge,
 };
 
 enum { COMMAND_COUNT = sizeof command_list / sizeof command_list[0] };

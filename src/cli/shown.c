@@ -221,7 +221,8 @@ static mw_status select_part(mw_shown *shown, mw_subject *subject, const mw_sele
         shown->snapshot = mw_snapshot_retain(shown->whole);
         return MW_OK;
     }
-    status = mw_selection_apply(selection, shown->whole, &subject->source, alloc, &shown->snapshot);
+    status = mw_selection_apply(selection, shown->whole, &subject->lines.source, alloc,
+                                &shown->snapshot);
     return status == MW_OK ? MW_OK : fail_memory(reterr);
 }
 

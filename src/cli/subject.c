@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char *captured_text(const mw_line_texts *self, const char *file, int32_t line,
                                  size_t *ret_length)
@@ -16,42 +15,13 @@ static const char *captured_text(const mw_line_texts *self, const char *file, in
     return mw_capture_source_line(subject->capture, file, line, ret_length);
 }
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\f' || byte == '\r' || byte == '\n';
-}
-
-static void captured_line(mw_source *self, const char *file, int32_t line,
-                          char ret_text[MW_SOURCE_LINE_BYTES])
-{
-    const mw_subject *subject =
-        (const mw_subject *)((const char *)self - offsetof(mw_subject, source));
-    size_t length = 0;
-    const char *text = mw_capture_source_line(subject->capture, file, line, &length);
-
-    ret_text[0] = '\0';
-    if (text == NULL)
-        return;
-    while (length != 0 && is_blank(*text)) {
-        text++;
-        length--;
-    }
-    while (length != 0 && is_blank(text[length - 1]))
-        length--;
-    if (length >= MW_SOURCE_LINE_BYTES)
-        length = MW_SOURCE_LINE_BYTES - 1;
-    memcpy(ret_text, text, length);
-    ret_text[length] = '\0';
-}
-
 mw_status mw_subject_open(mw_subject *subject, const char *path, mw_alloc *alloc, mw_error *reterr)
 {
     const mw_program *program;
     char what[64];
     mw_status status;
 
-    *subject = (mw_subject){
-        .path = path, .source = {.line = captured_line}, .texts = {.line = captured_text}};
+    *subject = (mw_subject){.path = path, .texts = {.line = captured_text}};
     snprintf(what, sizeof what, "reading %.40s", path);
     mw_progress_begin(what);
     status = mw_capture_open(path, alloc, &subject->capture, reterr);
@@ -63,6 +33,7 @@ mw_status mw_subject_open(mw_subject *subject, const char *path, mw_alloc *alloc
         return mw_error_set(reterr, MW_BAD_INPUT,
                             "\"%.150s\" has no snapshot yet: there is nothing to show.", path);
     }
+    mw_capture_source_init(&subject->lines, subject->capture, NULL);
     program = &mw_capture_timeline(subject->capture)->program;
     subject->places = (mw_places){.program = program->program_places,
                                   .program_count = program->program_place_count,

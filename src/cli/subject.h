@@ -6,20 +6,20 @@
 #pragma once
 
 #include "capture/capture.h"
+#include "cli/capture_source.h"
 #include "core/line_texts.h"
 #include "render/places.h"
-#include "render/source_text.h"
 
 typedef struct mw_subject {
     const char *path; /* borrowed */
     mw_capture *capture;
     mw_places places;
-    mw_source source;    /* lines without the blanks around them */
-    mw_line_texts texts; /* lines as they are                    */
+    mw_capture_source lines; /* of source, without the blanks around them */
+    mw_line_texts texts;     /* the same as they are                      */
 } mw_subject;
 
 /* Reads the capture, which may take a while: a terminal is told so.  It stays where it is,
- * since it is what `source` and `texts` ask. */
+ * since it is what `lines` and `texts` ask. */
 mw_status mw_subject_open(mw_subject *subject, const char *path, mw_alloc *alloc, mw_error *reterr)
     MW_MUST_CHECK;
 void mw_subject_close(mw_subject *subject); /* accepts a zeroed struct */
