@@ -129,8 +129,8 @@ static void say_culprit(const mw_summary *summary, const mw_blame *culprit, mw_s
     say_function(summary, culprit->frame, sink);
     mw_sink_text(sink, " (");
     say_size(summary, culprit->bytes, sink);
-    mw_sink_format(sink, " in %s block%s",
-                   mw_count_format(culprit->blocks).text, culprit->blocks == 1 ? "" : "s");
+    mw_sink_format(sink, " in %s block%s", mw_count_format(culprit->blocks).text,
+                   culprit->blocks == 1 ? "" : "s");
     if (culprit->kind == MW_BLAME_LIBRARY)
         mw_sink_text(sink, ", called by no line of the program");
     else if (!is_same_line(summary->snapshot, culprit->frame, culprit->innermost)) {

@@ -86,7 +86,7 @@ def test_summary_by_region(script, tmp_path):
     json_file = tmp_path / "out.json"
     by_region = memwhy("run", "--by", "region", "--json", json_file, program, cwd=tmp_path)
     table = by_region.stderr.split("\n\n")[2].splitlines()
-    assert [line[30:] for line in table] == ["region", "import of orders", "no region"]
+    assert [line[30:] for line in table] == ["region", "import of orders", "<no region>"]
     rows = json.loads(json_file.read_text())["rows"]
     assert [row["region"] for row in rows] == ["import of orders", None]
     traceback = memwhy("run", "--by", "traceback", program, cwd=tmp_path).stderr
