@@ -103,12 +103,11 @@ static void write_moment(const report_writer *writer)
     mw_sink_format(
         &text.sink, "%s: %s in %s block%s", report->lead, mw_size_format(report->whole_bytes).text,
         mw_count_format(report->whole_blocks).text, report->whole_blocks == 1 ? "" : "s");
-    if (report->point != NULL) {
+    if (report->point != NULL && report->point->peak_bytes != report->whole_bytes)
         mw_sink_format(&text.sink, "; the peak up to then: %s",
                        mw_size_format(report->point->peak_bytes).text);
-        if (report->point->rss_bytes != 0)
-            mw_sink_format(&text.sink, "; RSS: %s", mw_size_format(report->point->rss_bytes).text);
-    }
+    if (report->point != NULL && report->point->rss_bytes != 0)
+        mw_sink_format(&text.sink, "; RSS: %s", mw_size_format(report->point->rss_bytes).text);
     mw_sink_text(&text.sink, ".");
     write_gathered(writer, &text, MW_STYLE_PLAIN);
 }
