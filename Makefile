@@ -239,8 +239,15 @@ $(bench_lines)/built: $(installed)
 	    --config-settings=setup-args=-Ddebug=true .
 	@touch $@
 
-bench: build $(bench_tools) $(bench_lines)/built ## all measurements but pyperformance's, and docs/performance.md (half an hour)
-	$(python) bench/run.py --lines=$(bench_lines) $(BENCH)
+# What makes and reads a large capture; assertions are off, as in the wheel.
+bench_captures := $(BUILD)/bench/captures
+$(bench_captures)/capture_bench: $(environment) $(sources) bench/capture_bench.c
+	@$(call configured,$(bench_captures),-Dpython=false -Dtests=true -Dbuildtype=release)
+	@$(NINJA) -C $(bench_captures) capture_bench >/dev/null
+
+bench: build $(bench_tools) $(bench_lines)/built $(bench_captures)/capture_bench ## all measurements but pyperformance's, and docs/performance.md (half an hour)
+	$(python) bench/run.py --lines=$(bench_lines) \
+	    --captures=$(bench_captures)/capture_bench $(BENCH)
 	$(python) bench/page.py
 
 bench-quick: build ## a tenth of the same, in three minutes; BENCH='--only json,tree'

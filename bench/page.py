@@ -13,6 +13,7 @@ import re
 import statistics
 import sys
 
+import captures
 import heaps
 import instructions as instruction_counts
 import jobs
@@ -28,7 +29,8 @@ PAGES = [jobs.TREE / "docs/performance.md", jobs.TREE / "README.md"]
 RESULTS = jobs.HERE / "results"
 PLACE = re.compile(r"(<!-- figures: (.+?) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 PARTS = {"suite": suite, "pairs": pairs, "instructions": instruction_counts, "heaps": heaps,
-         "snapshots": snapshots, "sources": sources, "pyperformance": pyperformance_suite}
+         "snapshots": snapshots, "sources": sources, "captures": captures,
+         "pyperformance": pyperformance_suite}
 
 
 def version_key(name):

@@ -17,6 +17,7 @@ import os
 import pathlib
 import sys
 
+import captures
 import columns
 import jobs
 import heaps
@@ -28,7 +29,7 @@ import sources
 import suite
 
 PARTS = {"suite": suite, "pairs": pairs, "instructions": instructions, "heaps": heaps,
-         "snapshots": snapshots, "sources": sources}
+         "snapshots": snapshots, "sources": sources, "captures": captures}
 ALONE = {"pyperformance": pyperformance_suite}     # long, so only when it is asked for
 
 
@@ -52,6 +53,7 @@ def parse(arguments):
     parser.add_argument("--columns", type=words, help=",".join(columns.MAKERS))
     parser.add_argument("--other", help="a directory with another build's package memwhy")
     parser.add_argument("--lines", help="a directory with memwhy built with line numbers")
+    parser.add_argument("--captures", help="bench/capture_bench.c, built")
     parser.add_argument("--output", type=pathlib.Path, help="where the JSON goes")
     options = parser.parse_args(arguments)
     options.whole = not (options.quick or options.scale or options.repeat or options.only
