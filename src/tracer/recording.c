@@ -103,8 +103,8 @@ static mw_status look_at_children(mw_recording *recording, mw_error *reterr)
         child_state state = CHILD_GONE;
         char path[PATH_MAX];
 
-        if (status == MW_OK && mw_recording_child_path(recording->children_path, awaited.pid, path,
-                                                       sizeof path))
+        if (status == MW_OK &&
+            mw_recording_child_path(recording->children_path, awaited.pid, path, sizeof path))
             state = look_at_child(path, awaited.pid);
         if (state == CHILD_WITH_CAPTURE)
             status = tell_of_child(recording, &awaited, path, reterr);
@@ -119,9 +119,9 @@ static mw_status look_at_children(mw_recording *recording, mw_error *reterr)
 
 mw_status mw_recording_epoch(mw_recording *recording, uint64_t start_ns)
 {
-    mw_status status = mw_alloc_grow(recording->alloc, &recording->epoch_starts_ns,
-                                     recording->epoch_count, &recording->epoch_capacity,
-                                     sizeof *recording->epoch_starts_ns, UINT16_MAX);
+    mw_status status =
+        mw_alloc_grow(recording->alloc, &recording->epoch_starts_ns, recording->epoch_count,
+                      &recording->epoch_capacity, sizeof *recording->epoch_starts_ns, UINT16_MAX);
 
     if (status == MW_OK)
         recording->epoch_starts_ns[recording->epoch_count++] = start_ns;

@@ -32,7 +32,7 @@ typedef struct mw_recording {
     uint64_t *epoch_starts_ns;  /* owned; of epochs that the capture does not know yet  */
     uint32_t epoch_count;       /* of these                                             */
     uint32_t epoch_capacity;
-    uint32_t named_epochs; /* that it knows, but for epoch 0                       */
+    uint32_t named_epochs;      /* that it knows, but for epoch 0                       */
     mw_awaited_child *children; /* owned                                           */
     uint32_t child_count;
     uint32_t child_capacity;
@@ -59,13 +59,13 @@ void mw_recording_done(mw_recording *recording);
 mw_status mw_recording_open(mw_recording *recording, mw_error *reterr) MW_MUST_CHECK;
 /* The next epoch began at [start_ns]; it is named with the next snapshot. */
 mw_status mw_recording_epoch(mw_recording *recording, uint64_t start_ns) MW_MUST_CHECK;
-mw_status mw_recording_look(mw_recording *recording, const mw_look *look,
-                            mw_error *reterr) MW_MUST_CHECK;
+mw_status mw_recording_look(mw_recording *recording, const mw_look *look, mw_error *reterr)
+    MW_MUST_CHECK;
 /* A process was started; it is told of once it has a capture.  Without memory, it is not. */
 void mw_recording_await_child(mw_recording *recording, pid_t pid, uint64_t time_ns);
 /* The process ends with [exit_status]; closes the capture. */
-mw_status mw_recording_finish(mw_recording *recording, int exit_status,
-                              mw_error *reterr) MW_MUST_CHECK;
+mw_status mw_recording_finish(mw_recording *recording, int exit_status, mw_error *reterr)
+    MW_MUST_CHECK;
 
 /* The name of the capture of the process [pid], which is a child of the one that is captured
  * in [path]: x.memwhy becomes x.123.memwhy.  False if it does not fit. */
