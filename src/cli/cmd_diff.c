@@ -389,6 +389,7 @@ static int compare(diff_work *work)
     mw_view view = {.snapshot = work->newer.shown.snapshot,
                     .older = older_snapshot(work),
                     .timeline = mw_capture_timeline(work->newer.subject->capture),
+                    .time_ns = work->newer.shown.point.time_ns,
                     .places = &work->places,
                     .source = &work->newer.subject->lines.source,
                     .measure = work->options->shown.wants_peak    ? "alive at the peak"

@@ -192,6 +192,7 @@ static mw_status draw(const report_options *options, mw_subject *subject, mw_sho
 {
     mw_view view = {.snapshot = shown->snapshot,
                     .timeline = mw_capture_timeline(subject->capture),
+                    .time_ns = shown->point.time_ns,
                     .places = &subject->places,
                     .source = &subject->lines.source,
                     .measure = shown->measure};

@@ -183,15 +183,10 @@ static void write_verdict(pprof_writer *writer)
     }
 }
 
-/* The time of the snapshot, as far as the view tells: that of the moment it was taken at,
- * else the end of the capture. */
 static uint64_t time_of(const mw_view *view)
 {
-    for (size_t i = 0; i < view->moment_count; i++)
-        if (view->moments[i].snapshot == view->snapshot)
-            return view->moments[i].time_ns;
-    if (view->timeline == NULL || view->timeline->point_count == 0)
-        return 0;
+    if (view->time_ns != 0 || view->timeline == NULL || view->timeline->point_count == 0)
+        return view->time_ns;
     return view->timeline->points[view->timeline->point_count - 1].time_ns;
 }
 

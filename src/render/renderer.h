@@ -25,6 +25,7 @@ typedef struct mw_view {
     const mw_snapshot *snapshot;
     const mw_snapshot *older;    /* what to compare with; NULL: nothing                     */
     const mw_timeline *timeline; /* NULL where nobody knows                                 */
+    uint64_t time_ns;            /* of the snapshot; 0: the timeline's end                  */
     const mw_moment *moments;    /* snapshots to choose from, for pages; may be none        */
     size_t moment_count;
     const mw_places *places;

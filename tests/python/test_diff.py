@@ -118,15 +118,16 @@ def test_backwards_it_shrinks(versions):
 
 def test_two_moments_of_one_capture(tmp_path):
     program = write(tmp_path / "grow.py", """
-        import time
+        from memwhy import _memwhy
         kept = []
         def grow():
-            for _ in range(30):
+            for turn in range(30):
                 kept.append(bytes(5_000))
-                time.sleep(0.03)
+                if turn % 10 == 9:
+                    _memwhy._record_now()
         grow()
         """)
-    path = capture(program, tmp_path / "g.memwhy", "--every", "200ms")
+    path = capture(program, tmp_path / "g.memwhy", "--every", "1h")
     found = as_json("diff", path, "--from", "start", "--to", "end")
     assert found["totals"]["bytes"] - found["totals"]["older_bytes"] > 50_000
     text = memwhy("diff", path, "--from", "0", "--to", "1").stdout

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli_run import MEMWHY, memwhy, needs_command, plain_environment  # noqa: F401
+from reference import read_pprof
 from reports import SHOP, as_json, bytes_of, capture, refused, report, start, write
 
 pytestmark = needs_command
@@ -170,9 +171,12 @@ SERIES = """
     def grow(count):
         for _ in range(count):
             kept.append(bytes(10_000))
-    for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 12):
+    from memwhy import _memwhy
+    for turn in range(int(sys.argv[1]) if len(sys.argv) > 1 else 12):
         grow(5)
         time.sleep(0.1)
+        if turn % 3 == 2:
+            _memwhy._record_now()
     del kept[:1]
 """
 
@@ -181,10 +185,10 @@ SERIES = """
 def series(tmp_path_factory):
     directory = tmp_path_factory.mktemp("series")
     program = write(directory / "grow.py", SERIES)
-    path = capture(program, directory / "grow.memwhy", "--every", "300ms", "--peak")
+    path = capture(program, directory / "grow.memwhy", "--every", "1h", "--peak")
     count = len([point for point in as_json("report", path)["timeline"]["points"]
                  if point["snapshot"] is not None])
-    assert count >= 3
+    assert count == 5
     return path, count
 
 
@@ -223,6 +227,19 @@ def test_the_peak(series):
     assert total(path, "--peak") >= 50_000 + 10_000 * 12 * 4
 
 
+def test_a_profile_says_when_it_was(series, tmp_path):
+    path, _ = series
+    points = [point for point in as_json("report", path)["timeline"]["points"]
+              if point["snapshot"] is not None]
+    for options, when in [(("--at", 1), points[1]), ((), points[-1])]:
+        report(*options, "--pprof", tmp_path / "x.pb.gz", path)
+        profile = read_pprof.read((tmp_path / "x.pb.gz").read_bytes())
+        assert profile["duration_nanos"] == when["time_ns"]
+    report("--peak", "--pprof", tmp_path / "x.pb.gz", path)
+    profile = read_pprof.read((tmp_path / "x.pb.gz").read_bytes())
+    assert points[-2]["time_ns"] - 10 ** 9 < profile["duration_nanos"] < points[-1]["time_ns"]
+
+
 def test_without_a_peak_it_says_so(shop):
     assert "--peak" in refused("report", "--peak", shop[0])
 
@@ -251,7 +268,7 @@ def test_annotated_source(shop):
 def test_a_killed_process_is_said_to_be(tmp_path):
     program = write(tmp_path / "grow.py", SERIES)
     path = tmp_path / "k.memwhy"
-    process = start("run", "--every", "100ms", "-o", path, program, 1000)
+    process = start("run", "--every", "1h", "-o", path, program, 1000)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if path.exists() and memwhy("report", "--at", 1, path).returncode == 0:
