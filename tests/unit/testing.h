@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,6 +29,8 @@
 #define CHECK_EQ(a, b)     assert_int_equal((a), (b))
 #define CHECK_STR_EQ(a, b) assert_string_equal((a), (b))
 #define CHECK_OK(call)     assert_int_equal((call), MW_OK)
+/* Of doubles; cmocka compares floats. */
+#define CHECK_NEAR(a, b, tolerance) assert_true(fabs((a) - (b)) <= (tolerance))
 
 /* ── an allocator that refuses on demand ─────────────────────────────────────────── */
 
