@@ -46,7 +46,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: help build page demo test test-unit test-unit-clang test-page test-python test-all asan ubsan tsan \
+.PHONY: help build page demo demo-leaks test test-unit test-unit-clang test-page test-python test-all asan ubsan tsan \
         valgrind torture fuzz leaks leaks-here cpython-suite bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
         lint-spelling lint-page compile-gcc compile-clang tidy format clean
 
@@ -93,6 +93,9 @@ page: ## the page of HTML reports, web/dist/page.html (needs node and npm)
 
 demo: build ## a real, leaking service, and the lines that its memory came from
 	@examples/leaky_service/demo $(VENV)/bin/memwhy
+
+demo-leaks: build ## the same over two minutes, and which of its lines leak
+	@examples/leaky_service/watch $(VENV)/bin/memwhy
 
 # ── testing ──────────────────────────────────────────────────────────────────────────
 #

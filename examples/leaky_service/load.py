@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
 """A day of customers in a few seconds: a fixed number of requests over loopback.
 
-    python load.py PORT
+    python load.py PORT [SECONDS]
 
-What they ask is random, but the same in every run.
+What they ask is random, but the same in every run.  With SECONDS they take their time.
 """
 import http.client
 import json
 import random
 import sys
 import threading
+import time
 
 CUSTOMERS = 4
 VISITS = 800  # per customer; each is a handful of requests
@@ -39,16 +40,18 @@ def visit(connection, chance, name, number):
         ask("POST", "/orders", json.dumps({"customer": name, "lines": lines}))
 
 
-def customer(port, name):
+def customer(port, name, seconds):
     chance = random.Random(name)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    began = time.monotonic()
     for number in range(VISITS):
         visit(connection, chance, name, number)
+        time.sleep(max(0, began + seconds * (number + 1) / VISITS - time.monotonic()))
     connection.close()
 
 
-def run(port):
-    threads = [threading.Thread(target=customer, args=(port, f"customer-{number}"))
+def run(port, seconds=0):
+    threads = [threading.Thread(target=customer, args=(port, f"customer-{number}", seconds))
                for number in range(CUSTOMERS)]
     for thread in threads:
         thread.start()
@@ -57,4 +60,4 @@ def run(port):
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]))
+    run(*map(int, sys.argv[1:]))
