@@ -4,6 +4,7 @@
  * screen, or in the formats that were asked for.
  */
 #define _GNU_SOURCE
+#include "cli/capture_leaks.h"
 #include "cli/command.h"
 #include "cli/format_files.h"
 #include "cli/output.h"
@@ -187,9 +188,44 @@ static mw_status write_files(const report_options *options, mw_view *view, mw_su
     return status;
 }
 
+/* ── the verdict over time ───────────────────────────────────────────────────────── */
+
+/* Whether all is shown that is alive at the end: only of that does a verdict speak. */
+static bool is_all_at_the_end(const mw_shown_options *options, const mw_shown *shown)
+{
+    return options->at == NULL && options->between[0] == NULL && options->older_than_ns == 0 &&
+           !options->wants_peak && !options->wants_total && *mw_shown_selection(shown) == '\0';
+}
+
+/* Writes what `memwhy leaks` says first, or nothing if the series is too short for it. */
+static mw_status write_verdict(mw_subject *subject, mw_alloc *alloc, mw_buffer *verdict,
+                               mw_error *reterr)
+{
+    mw_leak_scope scope = {.by = MW_GROUP_LINE, .places = &subject->places};
+    mw_capture_leaks leaks = {0};
+    mw_status status;
+
+    status = mw_capture_leaks_init(&leaks, subject->capture, &scope, 0, alloc, reterr);
+    if (status == MW_OK && mw_leaks_has_enough(&leaks.leaks))
+        mw_leaks_write_verdict(&leaks.leaks, &verdict->sink);
+    mw_capture_leaks_done(&leaks);
+    return status == MW_OK ? verdict->sink.status : status;
+}
+
+/* Pages and profiles show the first line as the headline: that is the first sentence. */
+static void end_first_sentence(mw_buffer *verdict)
+{
+    char *end = verdict->bytes == NULL ? NULL : strstr(verdict->bytes, ". ");
+
+    if (end != NULL)
+        end[1] = '\n';
+}
+
 static mw_status draw(const report_options *options, mw_subject *subject, mw_shown *shown,
                       mw_alloc *alloc, mw_error *reterr)
 {
+    mw_status status = MW_OK;
+    mw_buffer verdict;
     mw_view view = {.snapshot = shown->snapshot,
                     .timeline = mw_capture_timeline(subject->capture),
                     .time_ns = shown->point.time_ns,
@@ -197,9 +233,19 @@ static mw_status draw(const report_options *options, mw_subject *subject, mw_sho
                     .source = &subject->lines.source,
                     .measure = shown->measure};
 
-    if (options->files.count != 0)
-        return write_files(options, &view, subject, alloc, reterr);
-    return write_screen(options, &view, shown, subject, alloc, reterr);
+    mw_buffer_init(&verdict, alloc);
+    if (mw_capture_snapshot_count(subject->capture) > 1 &&
+        is_all_at_the_end(&options->shown, shown))
+        status = write_verdict(subject, alloc, &verdict, reterr);
+    view.verdict = verdict.bytes;
+    if (status == MW_OK && options->files.count != 0) {
+        end_first_sentence(&verdict);
+        status = write_files(options, &view, subject, alloc, reterr);
+    } else if (status == MW_OK) {
+        status = write_screen(options, &view, shown, subject, alloc, reterr);
+    }
+    mw_buffer_done(&verdict);
+    return status;
 }
 
 static int report_run(int argc, char **argv)

@@ -240,6 +240,28 @@ def test_a_profile_says_when_it_was(series, tmp_path):
     assert points[-2]["time_ns"] - 10 ** 9 < profile["duration_nanos"] < points[-1]["time_ns"]
 
 
+LEAK = """
+    from memwhy import _memwhy
+    kept = []
+    for turn in range(40):
+        kept.append([bytes(10_000 + i) for i in range(5)])
+        _memwhy._record_now()
+"""
+
+
+def test_the_verdict_over_time_comes_first(tmp_path):
+    program = write(tmp_path / "leak.py", LEAK)
+    path = capture(program, tmp_path / "leak.memwhy", "--every", "1h")
+    sentence = memwhy("leaks", path).stdout.replace("\n", " ").partition(". ")[0]
+    sentence = sentence.removeprefix("memwhy: ")
+    # A comprehension is a function of its own until 3.12.
+    assert re.match(r"leak\.py:5 in <(listcomp|module)> leaks ", sentence)
+    assert report(path).replace("\n", " ").startswith(sentence)
+    assert as_json("report", path)["verdict"].startswith(sentence + ".")
+    for options in [("--at", "3"), ("--total",), ("--only", "leak.py")]:
+        assert not report(*options, path).replace("\n", " ").startswith(sentence)
+
+
 def test_without_a_peak_it_says_so(shop):
     assert "--peak" in refused("report", "--peak", shop[0])
 
