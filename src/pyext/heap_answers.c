@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: MIT
+ *
+ *   question     arguments              answer
+ *   summary                             sizes, times, how much is explained, sums by root
+ *   types                               a row for each type
+ *   modules                             a row for each entry of sys.modules
+ *   sites                               a row for each line that allocated
+ *   top          count                  objects that retain most
+ *   object       address, count         one object: ways to it, dominators, what it retains
+ *   together     node, node, node       what several objects retain when dropped at once
+ *   suspects     per mille of the heap  what looks like a leak
+ *   garbage      count                  what waits for the collector
+ *   held                                types of objects that C code holds
+ */
+#include "pyext/heap_answers.h"
+#include "pyext/heap_layouts.h"
+
+#include "pyext/heap_json.h"
+#include "pyext/heap_names.h"
+
+#include "graph/suspects.h"
+#include "tracer/tracer.h"
+
+#include <string.h>
+
+enum { ROWS_MAXIMUM = 1000, CHAIN_HEAD = 24, CHAIN_TAIL = 24, BELOW_ROWS = 10 };
+
+typedef struct answer {
+    mw_heap_study *study;
+    const mw_heap_question *question;
+    mw_heap_json json;
+    mw_buffer text; /* a name that is being put together */
+} answer;
+
+static const char *const root_kinds[MW_ROOT_KIND_COUNT] = {
+    "none", "module", "frame", "interpreter", "static", "held-from-c", "immortal", "garbage",
+};
+
+/* ── names ───────────────────────────────────────────────────────────────────────── */
+
+static void begin_text(answer *self)
+{
+    self->text.length = 0;
+}
+
+static void put_text(answer *self, const char *name)
+{
+    if (self->text.sink.status != MW_OK)
+        self->json.sink->status = self->text.sink.status;
+    mw_heap_json_bytes(&self->json, name, self->text.length != 0 ? self->text.bytes : "",
+                       self->text.length);
+}
+
+static void put_type(answer *self, const char *name, uint32_t type)
+{
+    begin_text(self);
+    mw_heap_write_type(&self->study->heap, type, &self->text.sink);
+    put_text(self, name);
+}
+
+static void put_str(answer *self, const char *name, PyObject *string)
+{
+    begin_text(self);
+    mw_heap_write_str(string, &self->text.sink);
+    put_text(self, name);
+}
+
+static void put_tracer_string(answer *self, const char *name, mw_string string)
+{
+    const mw_string_pool *pool = &mw_the_tracer.codes.strings;
+
+    mw_heap_json_bytes(&self->json, name, mw_string_pool_bytes(pool, string.index),
+                       mw_string_pool_length(pool, string.index));
+}
+
+static void put_sum(answer *self, const mw_retained_sum *sum)
+{
+    mw_heap_json_number(&self->json, "count", sum->objects);
+    mw_heap_json_number(&self->json, "size", sum->bytes);
+    mw_heap_json_number(&self->json, "retained", sum->retained_bytes);
+}
+
+static uint64_t retained_of(const answer *self, uint32_t node)
+{
+    const mw_dominators *tree = &self->study->tree;
+
+    return mw_dominators_retained(tree, tree->position_of[node]);
+}
+
+static void put_line(answer *self, const mw_heap_line *line)
+{
+    put_tracer_string(self, "file", line->file);
+    mw_heap_json_number(&self->json, "line", line->line > 0 ? (uint64_t)line->line : 0);
+    put_tracer_string(self, "function", line->function);
+}
+
+/* The fields of a node, inside brackets that the caller opened. */
+static void put_node(answer *self, uint32_t node)
+{
+    const mw_heap *heap = &self->study->heap;
+    const mw_heap_lines *lines = &self->study->lines;
+
+    mw_heap_json_number(&self->json, "node", node);
+    mw_heap_json_number(&self->json, "id", (uintptr_t)mw_heap_object(heap, node));
+    put_type(self, "type", heap->graph.nodes[node].type);
+    begin_text(self);
+    mw_heap_write_object(heap, node, &self->text.sink);
+    put_text(self, "text");
+    mw_heap_json_number(&self->json, "size", mw_object_graph_size(&heap->graph, node));
+    mw_heap_json_number(&self->json, "retained", retained_of(self, node));
+    if (lines->of_node != NULL && lines->of_node[node] != 0) {
+        mw_heap_json_open(&self->json, "site", "{");
+        put_line(self, &lines->items[lines->of_node[node]]);
+        mw_heap_json_close(&self->json, "}");
+    }
+}
+
+/* ── roots and ways ──────────────────────────────────────────────────────────────── */
+
+/* Why [node] is a root, in the most preferred way; NULL if it is none. */
+static const mw_graph_root *root_of(const answer *self, uint32_t node)
+{
+    const mw_object_graph *graph = &self->study->heap.graph;
+    const mw_graph_root *best = NULL;
+
+    for (uint32_t i = 0; i < graph->root_count; i++)
+        if (graph->roots[i].node == node && (best == NULL || graph->roots[i].kind < best->kind))
+            best = &graph->roots[i];
+    return best;
+}
+
+static void put_thread(answer *self, const PyThreadState *thread)
+{
+    if (thread != NULL)
+        mw_heap_json_number(&self->json, "thread", thread->thread_id);
+}
+
+static void put_root(answer *self, uint32_t node)
+{
+    const mw_heap *heap = &self->study->heap;
+    const mw_graph_root *root = root_of(self, node);
+
+    if (root == NULL)
+        return;
+    mw_heap_json_open(&self->json, "root", "{");
+    mw_heap_json_text(&self->json, "kind", root_kinds[root->kind]);
+    if (root->kind == MW_ROOT_MODULE) {
+        put_str(self, "name", mw_heap_module_name(heap, root->label));
+    } else if (root->kind == MW_ROOT_FRAME) {
+        begin_text(self);
+        mw_heap_write_object(heap, node, &self->text.sink);
+        put_text(self, "name");
+        put_thread(self, heap->frames[root->label].thread);
+    } else if (root->kind == MW_ROOT_INTERPRETER) {
+        mw_heap_json_text(&self->json, "name", heap->labels[root->label].what);
+        put_thread(self, heap->labels[root->label].thread);
+    } else if (root->kind == MW_ROOT_HELD_FROM_C) {
+        mw_heap_json_number(&self->json, "references",
+                            (uint64_t)heap->graph.nodes[node].references);
+    }
+    mw_heap_json_close(&self->json, "}");
+}
+
+static void put_step(answer *self, const mw_route *route, uint32_t i)
+{
+    mw_heap_json_open(&self->json, NULL, "{");
+    if (i == 0) {
+        put_root(self, route->nodes[0]);
+    } else {
+        begin_text(self);
+        mw_heap_write_edge(&self->study->heap, route->nodes[i - 1], route->nodes[i],
+                           &self->text.sink);
+        put_text(self, "edge");
+    }
+    put_node(self, route->nodes[i]);
+    mw_heap_json_close(&self->json, "}");
+}
+
+/* A way; of one that is very long, both ends, and how much is between. */
+static void put_route(answer *self, const mw_route *route)
+{
+    mw_heap_json_open(&self->json, NULL, "{");
+    mw_heap_json_number(&self->json, "length", route->count);
+    mw_heap_json_open(&self->json, "steps", "[");
+    for (uint32_t i = 0; i < route->count; i++) {
+        if (route->count > CHAIN_HEAD + CHAIN_TAIL && i == CHAIN_HEAD) {
+            i = route->count - CHAIN_TAIL;
+            mw_heap_json_open(&self->json, NULL, "{");
+            mw_heap_json_number(&self->json, "skipped", i - CHAIN_HEAD);
+            mw_heap_json_close(&self->json, "}");
+        }
+        put_step(self, route, i);
+    }
+    mw_heap_json_close(&self->json, "]");
+    mw_heap_json_close(&self->json, "}");
+}
+
+static mw_status put_routes(answer *self, uint32_t node, uint64_t limit)
+{
+    mw_heap_study *study = self->study;
+    const mw_back_edges *back = NULL;
+    mw_route_list list = {0};
+    mw_status status = MW_OK;
+
+    if (limit > ROWS_MAXIMUM)
+        limit = ROWS_MAXIMUM;
+    if (limit > 1)
+        status = mw_heap_study_back(study, &back);
+    if (status == MW_OK)
+        status = mw_routes_find(&list, &study->routes, &study->heap.graph, back, &study->tree, node,
+                                (uint32_t)limit, study->alloc);
+    mw_heap_json_open(&self->json, "paths", "[");
+    for (uint32_t i = 0; status == MW_OK && i < list.count; i++)
+        put_route(self, &list.routes[i]);
+    mw_heap_json_close(&self->json, "]");
+    mw_route_list_done(&list);
+    return status;
+}
+
+/* From just above the node up to the root of all roots, which is not told. */
+static void put_dominators(answer *self, uint32_t node)
+{
+    const mw_dominators *tree = &self->study->tree;
+    uint32_t count = 0;
+
+    mw_heap_json_open(&self->json, "dominators", "[");
+    for (uint32_t at = tree->parent[tree->position_of[node]]; at != 0 && count < CHAIN_HEAD;
+         at = tree->parent[at], count++) {
+        mw_heap_json_open(&self->json, NULL, "{");
+        if (tree->parent[at] == 0)
+            put_root(self, tree->node_at[at]);
+        put_node(self, tree->node_at[at]);
+        mw_heap_json_close(&self->json, "}");
+    }
+    mw_heap_json_close(&self->json, "]");
+}
+
+/* ── rows by group ───────────────────────────────────────────────────────────────── */
+
+typedef void put_group(answer *self, uint32_t group);
+
+static void put_type_group(answer *self, uint32_t group)
+{
+    put_type(self, "type", group);
+}
+
+static void put_line_group(answer *self, uint32_t group)
+{
+    if (group != 0)
+        put_line(self, &self->study->lines.items[group]);
+}
+
+static void put_group_row(answer *self, uint32_t group, const mw_retained_sum *sum, put_group *put)
+{
+    mw_heap_json_open(&self->json, NULL, "{");
+    put(self, group);
+    put_sum(self, sum);
+    mw_heap_json_close(&self->json, "}");
+}
+
+/* All groups that have objects, in no order: whoever asked sorts. */
+static mw_status put_groups(answer *self, const mw_grouping *grouping, put_group *put)
+{
+    mw_alloc *alloc = self->study->alloc;
+    mw_retained_sum *sums = mw_alloc_array(alloc, grouping->count, sizeof *sums);
+    mw_status status = MW_NO_MEMORY;
+
+    if (sums != NULL)
+        status = mw_retained_by_group(&self->study->tree, grouping, alloc, sums);
+    mw_heap_json_open(&self->json, "rows", "[");
+    for (uint32_t i = 0; status == MW_OK && i < grouping->count; i++)
+        if (sums[i].objects != 0)
+            put_group_row(self, i, &sums[i], put);
+    mw_heap_json_close(&self->json, "]");
+    mw_alloc_release(alloc, sums, grouping->count * sizeof *sums);
+    return status;
+}
+
+/* The largest groups below a position, largest first. */
+static mw_status put_below(answer *self, const char *name, uint32_t position,
+                           const mw_grouping *grouping, put_group *put)
+{
+    mw_alloc *alloc = self->study->alloc;
+    mw_retained_sum *sums = mw_alloc_array(alloc, grouping->count, sizeof *sums);
+
+    if (sums == NULL)
+        return MW_NO_MEMORY;
+    mw_retained_below(&self->study->tree, position, grouping, sums);
+    mw_heap_json_open(&self->json, name, "[");
+    for (uint32_t row = 0; row < BELOW_ROWS; row++) {
+        uint32_t best = 0;
+
+        for (uint32_t i = 1; i < grouping->count; i++)
+            if (sums[i].bytes > sums[best].bytes)
+                best = i;
+        if (sums[best].objects == 0)
+            break;
+        put_group_row(self, best, &sums[best], put);
+        sums[best] = (mw_retained_sum){0};
+    }
+    mw_heap_json_close(&self->json, "]");
+    mw_alloc_release(alloc, sums, grouping->count * sizeof *sums);
+    return MW_OK;
+}
+
+static mw_grouping types_of(const answer *self)
+{
+    return mw_grouping_by_type(&self->study->heap.graph, self->study->heap.types.count);
+}
+
+/* What [node] retains, by type and, if the tracer knows, by line. */
+static mw_status put_contents(answer *self, uint32_t node)
+{
+    uint32_t position = self->study->tree.position_of[node];
+    mw_grouping grouping = types_of(self);
+    mw_status status = put_below(self, "retained_types", position, &grouping, put_type_group);
+
+    if (status != MW_OK || self->study->lines.of_node == NULL)
+        return status;
+    grouping = mw_heap_lines_grouping(&self->study->lines);
+    return put_below(self, "retained_sites", position, &grouping, put_line_group);
+}
+
+static mw_status answer_types(answer *self)
+{
+    mw_grouping grouping = types_of(self);
+
+    return put_groups(self, &grouping, put_type_group);
+}
+
+static mw_status answer_sites(answer *self)
+{
+    const mw_heap_lines *lines;
+    mw_status status = mw_heap_study_lines(self->study, &lines);
+    mw_grouping grouping;
+
+    if (status != MW_OK)
+        return status;
+    grouping = mw_heap_lines_grouping(lines);
+    return put_groups(self, &grouping, put_line_group);
+}
+
+/* ── modules ─────────────────────────────────────────────────────────────────────── */
+
+/* A module and its dict are one; the last root in the list is the dict, if there is one. */
+static mw_status put_module(answer *self, uint32_t node, uint32_t dict, PyObject *name)
+{
+    mw_heap_study *study = self->study;
+    const mw_dominators *tree = &study->tree;
+    mw_retained_sum sum = {.objects = tree->end[tree->position_of[node]] - tree->position_of[node],
+                           .retained_bytes = retained_of(self, node),
+                           .bytes = mw_object_graph_size(&study->heap.graph, node)};
+
+    if (dict != 0) {
+        sum.objects += tree->end[tree->position_of[dict]] - tree->position_of[dict];
+        sum.retained_bytes += retained_of(self, dict);
+        sum.bytes += mw_object_graph_size(&study->heap.graph, dict);
+    }
+    mw_heap_json_open(&self->json, NULL, "{");
+    put_str(self, "module", name);
+    mw_heap_json_number(&self->json, "node", dict != 0 ? dict : node);
+    put_sum(self, &sum);
+    mw_heap_json_close(&self->json, "}");
+    return MW_OK;
+}
+
+static mw_status answer_modules(answer *self)
+{
+    const mw_heap *heap = &self->study->heap;
+    const mw_object_graph *graph = &heap->graph;
+    mw_status status = MW_OK;
+
+    mw_heap_json_open(&self->json, "rows", "[");
+    for (uint32_t i = 0; i < graph->root_count && status == MW_OK; i++) {
+        const mw_graph_root *root = &graph->roots[i];
+        bool has_dict = i + 1 < graph->root_count && root[1].kind == MW_ROOT_MODULE &&
+                        root[1].label == root->label;
+
+        if (root->kind != MW_ROOT_MODULE)
+            continue;
+        status = put_module(self, root->node, has_dict ? root[1].node : 0,
+                            mw_heap_module_name(heap, root->label));
+        i += has_dict;
+    }
+    mw_heap_json_close(&self->json, "]");
+    return status;
+}
+
+/* ── objects ─────────────────────────────────────────────────────────────────────── */
+
+static mw_status answer_top(answer *self)
+{
+    mw_heap_study *study = self->study;
+    uint64_t limit = self->question->arguments[0];
+    uint32_t positions[ROWS_MAXIMUM];
+    uint32_t count;
+    mw_status status = MW_OK;
+
+    count = mw_retained_largest(&study->tree, limit < ROWS_MAXIMUM ? (uint32_t)limit : ROWS_MAXIMUM,
+                                positions);
+    mw_heap_json_open(&self->json, "rows", "[");
+    for (uint32_t i = 0; status == MW_OK && i < count; i++) {
+        mw_heap_json_open(&self->json, NULL, "{");
+        put_node(self, study->tree.node_at[positions[i]]);
+        put_root(self, study->tree.node_at[positions[i]]);
+        status = put_routes(self, study->tree.node_at[positions[i]], 1);
+        mw_heap_json_close(&self->json, "}");
+    }
+    mw_heap_json_close(&self->json, "]");
+    return status;
+}
+
+static mw_status answer_object(answer *self)
+{
+    const mw_heap *heap = &self->study->heap;
+    uint32_t node = mw_pointer_map_find(&heap->map, (uintptr_t)self->question->arguments[0]);
+    mw_status status;
+
+    if (node == 0)
+        return MW_OK;
+    put_node(self, node);
+    put_root(self, node);
+    mw_heap_json_number(&self->json, "references",
+                        mw_layout_is_immortal(mw_heap_object(heap, node))
+                            ? 0
+                            : (uint64_t)Py_REFCNT(mw_heap_object(heap, node)));
+    status = put_routes(self, node, self->question->arguments[1]);
+    put_dominators(self, node);
+    if (status == MW_OK)
+        status = put_contents(self, node);
+    return status;
+}
+
+static mw_status answer_together(answer *self)
+{
+    mw_heap_study *study = self->study;
+    uint32_t nodes[MW_HEAP_ARGUMENTS];
+    uint32_t count = 0;
+    mw_retained_sum sum;
+    mw_status status;
+
+    for (int i = 0; i < MW_HEAP_ARGUMENTS; i++)
+        if (self->question->arguments[i] > 0 &&
+            self->question->arguments[i] < study->heap.graph.node_count)
+            nodes[count++] = (uint32_t)self->question->arguments[i];
+    status =
+        mw_retained_together(&study->heap.graph, &study->tree, nodes, count, study->alloc, &sum);
+    if (status == MW_OK)
+        put_sum(self, &sum);
+    return status;
+}
+
+/* ── suspects ────────────────────────────────────────────────────────────────────── */
+
+static mw_status put_holder(answer *self, uint32_t position)
+{
+    uint32_t node = self->study->tree.node_at[position];
+    mw_status status;
+
+    mw_heap_json_open(&self->json, NULL, "{");
+    put_node(self, node);
+    put_root(self, node);
+    status = put_routes(self, node, 1);
+    mw_heap_json_close(&self->json, "}");
+    return status;
+}
+
+static mw_status put_suspect(answer *self, const mw_suspect *suspect)
+{
+    static const char *const kinds[] = {"accumulates", "joint", "many"};
+    uint32_t node = self->study->tree.node_at[suspect->position];
+    mw_status status = MW_OK;
+
+    mw_heap_json_open(&self->json, NULL, "{");
+    mw_heap_json_text(&self->json, "kind", kinds[suspect->kind]);
+    mw_heap_json_number(&self->json, "bytes", suspect->bytes);
+    mw_heap_json_number(&self->json, "retained_bytes", suspect->retained_bytes);
+    mw_heap_json_number(&self->json, "objects", suspect->objects);
+    if (suspect->kind == MW_SUSPECT_JOINT) {
+        mw_heap_json_number(&self->json, "more_holders", suspect->has_more_holders);
+        mw_heap_json_open(&self->json, "holders", "[");
+        for (uint32_t i = 0; status == MW_OK && i < suspect->holder_count; i++)
+            status = put_holder(self, suspect->holders[i]);
+        mw_heap_json_close(&self->json, "]");
+    } else {
+        put_node(self, node);
+        put_root(self, node);
+        status = put_routes(self, node, 1);
+        if (status == MW_OK)
+            status = put_contents(self, node);
+    }
+    mw_heap_json_close(&self->json, "}");
+    return status;
+}
+
+static mw_status answer_suspects(answer *self)
+{
+    mw_heap_study *study = self->study;
+    uint64_t total = mw_dominators_retained(&study->tree, 0);
+    mw_suspects suspects = {0};
+    const mw_back_edges *back;
+    mw_status status = mw_heap_study_back(study, &back);
+
+    if (status == MW_OK)
+        status = mw_suspects_init(&suspects, &study->heap.graph, back, &study->tree,
+                                  study->heap.types.count,
+                                  total / 1000 * self->question->arguments[0], study->alloc);
+    mw_heap_json_open(&self->json, "rows", "[");
+    for (uint32_t i = 0; status == MW_OK && i < suspects.count && i < ROWS_MAXIMUM; i++)
+        status = put_suspect(self, &suspects.items[i]);
+    mw_heap_json_close(&self->json, "]");
+    mw_suspects_done(&suspects);
+    return status;
+}
+
+/* ── garbage, and what C holds ───────────────────────────────────────────────────── */
+
+static mw_status answer_garbage(answer *self)
+{
+    const mw_object_graph *graph = &self->study->heap.graph;
+    uint64_t left = self->question->arguments[0];
+    uint64_t bytes = 0, cycles = 0;
+
+    mw_heap_json_open(&self->json, "rows", "[");
+    for (uint32_t i = 0; i < graph->root_count; i++) {
+        if (graph->roots[i].kind != MW_ROOT_GARBAGE)
+            continue;
+        bytes += retained_of(self, graph->roots[i].node);
+        cycles++;
+        if (left == 0)
+            continue;
+        left--;
+        mw_heap_json_open(&self->json, NULL, "{");
+        put_node(self, graph->roots[i].node);
+        mw_heap_json_close(&self->json, "}");
+    }
+    mw_heap_json_close(&self->json, "]");
+    mw_heap_json_number(&self->json, "objects", self->study->garbage_count);
+    mw_heap_json_number(&self->json, "bytes", bytes);
+    mw_heap_json_number(&self->json, "cycles", cycles);
+    return MW_OK;
+}
+
+static mw_status answer_held(answer *self)
+{
+    const mw_heap *heap = &self->study->heap;
+    mw_alloc *alloc = self->study->alloc;
+    mw_retained_sum *sums = mw_alloc_array(alloc, heap->types.count, sizeof *sums);
+
+    if (sums == NULL)
+        return MW_NO_MEMORY;
+    for (uint32_t i = 0; i < heap->graph.root_count; i++) {
+        uint32_t node = heap->graph.roots[i].node;
+        mw_retained_sum *sum = &sums[heap->graph.nodes[node].type];
+
+        if (heap->graph.roots[i].kind != MW_ROOT_HELD_FROM_C)
+            continue;
+        sum->objects++;
+        sum->bytes += (uint64_t)heap->graph.nodes[node].references;
+        sum->retained_bytes += retained_of(self, node);
+    }
+    mw_heap_json_open(&self->json, "rows", "[");
+    for (uint32_t i = 0; i < heap->types.count; i++) {
+        if (sums[i].objects == 0)
+            continue;
+        mw_heap_json_open(&self->json, NULL, "{");
+        put_type(self, "type", i);
+        mw_heap_json_number(&self->json, "count", sums[i].objects);
+        mw_heap_json_number(&self->json, "references", sums[i].bytes);
+        mw_heap_json_number(&self->json, "retained", sums[i].retained_bytes);
+        mw_heap_json_close(&self->json, "}");
+    }
+    mw_heap_json_close(&self->json, "]");
+    mw_alloc_release(alloc, sums, heap->types.count * sizeof *sums);
+    return MW_OK;
+}
+
+/* ── the whole ───────────────────────────────────────────────────────────────────── */
+
+/* What hangs on roots of each kind, by where the shortest way begins. */
+static void put_root_sums(answer *self)
+{
+    const mw_object_graph *graph = &self->study->heap.graph;
+    uint64_t counts[MW_ROOT_KIND_COUNT] = {0};
+
+    for (uint32_t i = 0; i < graph->root_count; i++)
+        counts[graph->roots[i].kind]++;
+    mw_heap_json_open(&self->json, "roots", "{");
+    for (int kind = 1; kind < MW_ROOT_KIND_COUNT; kind++)
+        mw_heap_json_number(&self->json, root_kinds[kind], counts[kind]);
+    mw_heap_json_close(&self->json, "}");
+}
+
+static mw_status answer_summary(answer *self)
+{
+    const mw_heap_study *study = self->study;
+    const mw_heap *heap = &study->heap;
+
+    mw_heap_json_number(&self->json, "objects", heap->object_count);
+    mw_heap_json_number(&self->json, "tracked", heap->tracked_count);
+    mw_heap_json_number(&self->json, "references", heap->graph.edge_count);
+    mw_heap_json_number(&self->json, "bytes", mw_dominators_retained(&study->tree, 0));
+    mw_heap_json_number(&self->json, "frames", heap->frame_count);
+    mw_heap_json_number(&self->json, "garbage", study->garbage_count);
+    mw_heap_json_number(&self->json, "counted_references", heap->explained.counted);
+    mw_heap_json_number(&self->json, "unexplained_references", heap->explained.unexplained);
+    mw_heap_json_number(&self->json, "held_objects", heap->explained.held);
+    mw_heap_json_number(&self->json, "overcounted_objects", heap->explained.overcounted);
+    mw_heap_json_number(&self->json, "walk_ns", study->walk_ns);
+    mw_heap_json_number(&self->json, "analysis_ns", study->analysis_ns);
+    mw_heap_json_number(&self->json, "memory", mw_heap_memory_bytes(heap));
+    mw_heap_json_number(&self->json, "knows_lines", heap->asks_tracer);
+    put_root_sums(self);
+    return MW_OK;
+}
+
+typedef struct question_row {
+    const char *name;
+    mw_status (*answer)(answer *self);
+} question_row;
+
+static const question_row questions[] = {
+    {"summary", answer_summary},   {"types", answer_types},       {"modules", answer_modules},
+    {"sites", answer_sites},       {"top", answer_top},           {"object", answer_object},
+    {"together", answer_together}, {"suspects", answer_suspects}, {"garbage", answer_garbage},
+    {"held", answer_held},
+};
+
+static const question_row *find_question(const char *name)
+{
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
+        if (strncmp(name, questions[i].name, MW_HEAP_NAME_BYTES) == 0)
+            return &questions[i];
+    return NULL;
+}
+
+bool mw_heap_question_is_known(const char *name)
+{
+    return find_question(name) != NULL;
+}
+
+mw_status mw_heap_answer(mw_heap_study *study, const mw_heap_question *question, mw_sink *sink)
+{
+    const question_row *row = find_question(question->name);
+    answer self = {.study = study, .question = question, .json = {.sink = sink}};
+    const mw_heap_lines *lines;
+    mw_status status;
+
+    if (row == NULL)
+        return MW_BAD_INPUT;
+    /* Names of objects say their lines where these are known. */
+    status = mw_heap_study_lines(study, &lines);
+    if (status != MW_OK && status != MW_UNSUPPORTED)
+        return status;
+    mw_buffer_init(&self.text, study->alloc);
+    mw_heap_json_open(&self.json, NULL, "{");
+    status = row->answer(&self);
+    mw_heap_json_close(&self.json, "}");
+    mw_buffer_done(&self.text);
+    return status != MW_OK ? status : sink->status;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "pyext/heap_lines.h"
+#include "pyext/heap_layouts.h"
+
+#include "pyext/heap_sizes.h"
+
+#include "base/hash.h"
+#include "tracer/tracer.h"
+
+enum { NOT_YET = 0 };
+
+typedef struct joiner {
+    mw_heap_lines *lines;
+    mw_hash_index index; /* of lines                                  */
+    uint32_t *of_site;   /* by site: its line + 1, NOT_YET before that */
+} joiner;
+
+/* The line of a site whose innermost frame is Python's; all zeros for others. */
+static mw_heap_line describe(mw_site site)
+{
+    const mw_site_entry *entry = mw_site_table_entry(&mw_the_tracer.sites, site);
+    const mw_code_table *codes = &mw_the_tracer.codes;
+    mw_instruction instruction;
+    const mw_code_row *code;
+
+    if (entry->path == 0 || mw_tracer_is_unwanted(&mw_the_tracer, site))
+        return (mw_heap_line){0};
+    instruction = mw_path_trie_instruction(&mw_the_tracer.paths, (mw_path){entry->path});
+    if ((instruction.index & MW_INSTRUCTION_THREAD) != 0)
+        return (mw_heap_line){0};
+    code = &codes->codes[codes->instructions[instruction.index].code];
+    return (mw_heap_line){code->file, code->function, mw_code_table_line(codes, instruction)};
+}
+
+static bool is_same(const mw_heap_line *a, const mw_heap_line *b)
+{
+    return a->file.index == b->file.index && a->function.index == b->function.index &&
+           a->line == b->line;
+}
+
+static mw_status intern(joiner *join, const mw_heap_line *line, uint32_t *ret_number)
+{
+    mw_heap_lines *lines = join->lines;
+    uint64_t hash = mw_hash_combine((uint64_t)line->file.index << 32 | (uint32_t)line->line,
+                                    line->function.index);
+    mw_hash_probe probe = mw_hash_probe_start(hash);
+    mw_status status;
+
+    while ((*ret_number = mw_hash_index_next(&join->index, &probe)) != 0)
+        if (is_same(&lines->items[*ret_number], line))
+            return MW_OK;
+    status = mw_alloc_grow(lines->alloc, &lines->items, lines->count, &lines->capacity,
+                           sizeof *lines->items, UINT32_MAX);
+    if (status == MW_OK)
+        status = mw_hash_index_reserve(&join->index, 1);
+    if (status != MW_OK)
+        return status;
+    lines->items[lines->count] = *line;
+    mw_hash_index_add(&join->index, hash, lines->count);
+    *ret_number = lines->count++;
+    return MW_OK;
+}
+
+static mw_status line_of_site(joiner *join, mw_site site, uint32_t *ret_number)
+{
+    uint32_t *known = &join->of_site[site.index];
+    mw_status status = MW_OK;
+
+    *ret_number = 0;
+    if (*known == NOT_YET) {
+        mw_heap_line line = describe(site);
+
+        if (line.file.index != 0)
+            status = intern(join, &line, ret_number);
+        *known = *ret_number + 1;
+    }
+    *ret_number = *known - 1;
+    return status;
+}
+
+static mw_status join_all(joiner *join, const mw_heap *heap)
+{
+    mw_status status = MW_OK;
+
+    for (uint32_t node = 1; status == MW_OK && node < heap->graph.node_count; node++) {
+        PyObject *object = mw_heap_object(heap, node);
+        mw_block_entry entry;
+
+        if (object == NULL)
+            continue;
+        entry = mw_block_store_find(&mw_the_tracer.blocks,
+                                    mw_heap_block(object, mw_heap_type_of(heap, node)));
+        if ((entry.label & MW_LABEL_SITE) != 0)
+            status = line_of_site(join, (mw_site){entry.label & MW_LABEL_SITE},
+                                  &join->lines->of_node[node]);
+    }
+    return status;
+}
+
+mw_status mw_heap_lines_init(mw_heap_lines *ret_lines, const mw_heap *heap, mw_alloc *alloc)
+{
+    joiner join = {.lines = ret_lines};
+    uint32_t site_count = mw_the_tracer.sites.count;
+    mw_status status;
+
+    *ret_lines = (mw_heap_lines){.alloc = alloc, .node_count = heap->graph.node_count};
+    if (!heap->asks_tracer)
+        return MW_UNSUPPORTED;
+    mw_hash_index_init(&join.index, alloc);
+    join.of_site = mw_alloc_array(alloc, site_count, sizeof *join.of_site);
+    ret_lines->of_node = mw_alloc_array(alloc, ret_lines->node_count, sizeof *ret_lines->of_node);
+    status = mw_alloc_grow(alloc, &ret_lines->items, 0, &ret_lines->capacity,
+                           sizeof *ret_lines->items, UINT32_MAX);
+    if (join.of_site == NULL || ret_lines->of_node == NULL)
+        status = MW_NO_MEMORY;
+    if (status == MW_OK) {
+        ret_lines->count = 1;
+        status = join_all(&join, heap);
+    }
+    mw_alloc_release(alloc, join.of_site, site_count * sizeof *join.of_site);
+    mw_hash_index_done(&join.index);
+    if (status != MW_OK)
+        mw_heap_lines_done(ret_lines);
+    return status;
+}
+
+void mw_heap_lines_done(mw_heap_lines *lines)
+{
+    if (lines->alloc != NULL) {
+        mw_alloc_release(lines->alloc, lines->items, lines->capacity * sizeof *lines->items);
+        mw_alloc_release(lines->alloc, lines->of_node, lines->node_count * sizeof *lines->of_node);
+    }
+    *lines = (mw_heap_lines){0};
+}

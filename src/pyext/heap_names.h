@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What people call the objects of a heap, and the references between them: `list(10)`,
+ * `['/user/4000']`, `.data`.  Found out from the objects themselves when somebody asks, so
+ * that the walk keeps no names.  Reads memory alone, as the walk does; no repr() runs.
+ */
+#pragma once
+
+#include "pyext/heap_walk.h"
+
+#include "render/render.h"
+
+/* `app.models.Row`; the builtins' types without their module. */
+void mw_heap_write_type(const mw_heap *heap, uint32_t type, mw_sink *sink);
+/* `dict(12000)`, `function handle.<locals>.on_close`, `'text'`, `frame run (app.py:12)`. */
+void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink);
+/* How [from] refers to [to], as one would write it behind the name of [from]: `.data`,
+ * `['key']`, `[3]`; in brackets where Python has no word for it: `(key 'a')`. */
+void mw_heap_write_edge(const mw_heap *heap, uint32_t from, uint32_t to, mw_sink *sink);
+/* The str [object] without quotes, or nothing if it is none. */
+void mw_heap_write_str(PyObject *object, mw_sink *sink);

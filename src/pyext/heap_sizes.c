@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The layouts of the standard library's own types are what their sources say, the same in
+ * 3.11 to 3.15; heap sizes of others than these are those of their fixed part, and what
+ * they ask libc for is not seen.
+ */
+#include "pyext/heap_sizes.h"
+#include "pyext/heap_layouts.h"
+
+#include "tracer/tracer.h"
+
+#include <string.h>
+
+enum {
+    DEQUE_BLOCK_ITEMS = 64,
+    DEQUE_BLOCK_BYTES = (DEQUE_BLOCK_ITEMS + 2) * (int)sizeof(void *),
+    ORDERED_NODE_BYTES = 4 * (int)sizeof(void *),
+    NDARRAY_OWNS_DATA = 0x0004,
+    NDARRAY_DIMENSIONS_MAXIMUM = 64,
+};
+
+/* Modules/_collectionsmodule.c: the beginning of dequeobject. */
+typedef struct deque_layout {
+    PyObject_VAR_HEAD void *left_block;
+    void *right_block;
+    Py_ssize_t left_index;
+} deque_layout;
+
+/* Modules/arraymodule.c: the beginning of arrayobject, and of arraydescr. */
+typedef struct array_layout {
+    PyObject_VAR_HEAD char *items;
+    Py_ssize_t allocated;
+    const struct {
+        char typecode;
+        int itemsize;
+    } * description;
+} array_layout;
+
+/* Objects/odictobject.c: the beginning of struct _odictobject. */
+typedef struct ordered_dict_layout {
+    PyDictObject dict;
+    void **fast_nodes;
+    Py_ssize_t fast_nodes_size;
+} ordered_dict_layout;
+
+/* numpy/ndarraytypes.h: PyArrayObject_fields, in every release of the C API's 1 and 2. */
+typedef struct ndarray_layout {
+    PyObject_HEAD
+    char *data;
+    int dimension_count;
+    const Py_ssize_t *dimensions;
+    const Py_ssize_t *strides;
+    PyObject *base;
+    PyObject *description;
+    int flags;
+} ndarray_layout;
+
+/* The bytes of the block at [address], of which we think that it has [bytes]. */
+static size_t block_bytes(uintptr_t address, size_t bytes, bool asks_tracer)
+{
+    size_t known;
+
+    return asks_tracer && mw_tracer_knows(&mw_the_tracer, address, &known) ? known : bytes;
+}
+
+/* ── the object's own block ──────────────────────────────────────────────────────── */
+
+static size_t str_bytes(PyObject *object, const mw_heap_type *type)
+{
+    const PyASCIIObject *ascii = (PyASCIIObject *)object;
+    size_t units = (size_t)ascii->length + 1;
+    size_t extra = (size_t)(type->type->tp_basicsize - PyUnicode_Type.tp_basicsize);
+
+    if (!ascii->state.compact)
+        return sizeof(PyUnicodeObject) + extra;
+    if (ascii->state.ascii)
+        return sizeof *ascii + units;
+    return sizeof(PyCompactUnicodeObject) + units * ascii->state.kind;
+}
+
+/* CPython asks for a whole struct even where one digit would be less. */
+static size_t int_bytes(PyObject *object, const mw_heap_type *type)
+{
+    size_t bytes = mw_layout_int_header_bytes() + mw_layout_int_digits(object) * sizeof(digit);
+
+    if (type->type != &PyLong_Type && type->type != &PyBool_Type)
+        bytes += (size_t)(type->type->tp_basicsize - PyLong_Type.tp_basicsize);
+    return bytes > sizeof(PyLongObject) ? bytes : sizeof(PyLongObject);
+}
+
+static size_t own_bytes(PyObject *object, const mw_heap_type *type)
+{
+    size_t bytes = (size_t)type->type->tp_basicsize;
+    Py_ssize_t items;
+
+    if (type->shape == MW_SHAPE_STR)
+        return str_bytes(object, type);
+    if (type->shape == MW_SHAPE_INT)
+        return int_bytes(object, type);
+    if (type->type->tp_itemsize != 0) {
+        items = Py_SIZE(object);
+        bytes += (size_t)(items < 0 ? -items : items) * (size_t)type->type->tp_itemsize;
+    }
+    return bytes + mw_layout_inline_bytes(type->type);
+}
+
+/* Static types lie in no block, and have no collector's head before them. */
+static bool is_static_type(PyObject *object, const mw_heap_type *type)
+{
+    return type->shape == MW_SHAPE_TYPE &&
+           (((PyTypeObject *)object)->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0;
+}
+
+/* ── blocks beside it ────────────────────────────────────────────────────────────── */
+
+static size_t str_beside(PyObject *object, bool asks_tracer)
+{
+    const PyASCIIObject *ascii = (PyASCIIObject *)object;
+    const PyUnicodeObject *whole = (PyUnicodeObject *)object;
+    size_t units = (size_t)ascii->length + 1;
+    size_t bytes = 0;
+
+    if (ascii->state.compact && ascii->state.ascii)
+        return 0;
+    if (!ascii->state.compact && whole->data.any != NULL)
+        bytes += block_bytes((uintptr_t)whole->data.any, units * ascii->state.kind, asks_tracer);
+    if (whole->_base.utf8 != NULL && (ascii->state.compact || whole->_base.utf8 != whole->data.any))
+        bytes += block_bytes((uintptr_t)whole->_base.utf8, (size_t)whole->_base.utf8_length + 1,
+                             asks_tracer);
+    return bytes;
+}
+
+static size_t dict_beside(PyObject *object, bool asks_tracer)
+{
+    const PyDictObject *dict = (PyDictObject *)object;
+    const PyDictKeysObject *keys = dict->ma_keys;
+    uintptr_t block;
+    size_t bytes;
+
+    if (keys == NULL || mw_layout_keys_are_static(keys))
+        return 0;
+    if (dict->ma_values == NULL)
+        return block_bytes((uintptr_t)keys, mw_layout_keys_bytes(keys), asks_tracer);
+    if (mw_layout_values_are_embedded(dict->ma_values))
+        return 0;
+    block = mw_layout_values_block(dict->ma_values, mw_layout_shared_size(keys), &bytes);
+    return block_bytes(block, bytes, asks_tracer);
+}
+
+static size_t ordered_dict_beside(PyObject *object, bool asks_tracer)
+{
+    const ordered_dict_layout *ordered = (ordered_dict_layout *)object;
+    size_t bytes = dict_beside(object, asks_tracer);
+
+    if (ordered->fast_nodes != NULL)
+        bytes += block_bytes((uintptr_t)ordered->fast_nodes,
+                             (size_t)ordered->fast_nodes_size * sizeof(void *), asks_tracer);
+    return bytes + (size_t)ordered->dict.ma_used * ORDERED_NODE_BYTES;
+}
+
+static size_t set_beside(PyObject *object, bool asks_tracer)
+{
+    const PySetObject *set = (PySetObject *)object;
+
+    if (set->table == set->smalltable)
+        return 0;
+    return block_bytes((uintptr_t)set->table, ((size_t)set->mask + 1) * sizeof(setentry),
+                       asks_tracer);
+}
+
+static size_t list_beside(PyObject *object, bool asks_tracer)
+{
+    const PyListObject *list = (PyListObject *)object;
+
+    if (list->ob_item == NULL || list->allocated <= 0)
+        return 0;
+    return block_bytes((uintptr_t)list->ob_item, (size_t)list->allocated * sizeof(PyObject *),
+                       asks_tracer);
+}
+
+/* Shared keys belong to the type, whose instances have none of their own. */
+static size_t type_beside(PyObject *object, bool asks_tracer)
+{
+    const PyTypeObject *type = (PyTypeObject *)object;
+    const PyDictKeysObject *keys = mw_layout_shared_keys((PyTypeObject *)object);
+    size_t bytes = 0;
+
+    if (keys != NULL)
+        bytes += block_bytes((uintptr_t)keys, mw_layout_keys_bytes(keys), asks_tracer);
+    if ((type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0 && type->tp_doc != NULL)
+        bytes += block_bytes((uintptr_t)type->tp_doc, strlen(type->tp_doc) + 1, asks_tracer);
+    return bytes;
+}
+
+static size_t deque_beside(PyObject *object)
+{
+    const deque_layout *deque = (deque_layout *)object;
+    size_t blocks = ((size_t)deque->left_index + (size_t)Py_SIZE(object) + DEQUE_BLOCK_ITEMS - 1) /
+                    DEQUE_BLOCK_ITEMS;
+
+    return (blocks != 0 ? blocks : 1) * DEQUE_BLOCK_BYTES;
+}
+
+static size_t array_beside(PyObject *object, bool asks_tracer)
+{
+    const array_layout *array = (array_layout *)object;
+
+    if (array->items == NULL || array->allocated <= 0)
+        return 0;
+    return block_bytes((uintptr_t)array->items,
+                       (size_t)array->allocated * (size_t)array->description->itemsize,
+                       asks_tracer);
+}
+
+/* How far the elements reach, which is all of it as long as the array made it itself. */
+static size_t ndarray_beside(PyObject *object)
+{
+    const ndarray_layout *array = (ndarray_layout *)object;
+    size_t bytes = 0;
+
+    if ((array->flags & NDARRAY_OWNS_DATA) == 0 || array->dimension_count < 0 ||
+        array->dimension_count > NDARRAY_DIMENSIONS_MAXIMUM)
+        return 0;
+    for (int i = 0; i < array->dimension_count; i++) {
+        Py_ssize_t stride = array->strides[i] < 0 ? -array->strides[i] : array->strides[i];
+        size_t reach = (size_t)stride * (size_t)array->dimensions[i];
+
+        if (reach > bytes)
+            bytes = reach;
+    }
+    return bytes;
+}
+
+static size_t bytes_beside(PyObject *object, const mw_heap_type *type, bool asks_tracer)
+{
+    const PyByteArrayObject *bytes = (PyByteArrayObject *)object;
+
+    switch (type->shape) {
+    case MW_SHAPE_STR:
+        return str_beside(object, asks_tracer);
+    case MW_SHAPE_LIST:
+        return list_beside(object, asks_tracer);
+    case MW_SHAPE_DICT:
+        return dict_beside(object, asks_tracer);
+    case MW_SHAPE_ORDERED_DICT:
+        return ordered_dict_beside(object, asks_tracer);
+    case MW_SHAPE_SET:
+        return set_beside(object, asks_tracer);
+    case MW_SHAPE_TYPE:
+        return type_beside(object, asks_tracer);
+    case MW_SHAPE_MODULE:
+        return mw_layout_module_state_bytes(object);
+    case MW_SHAPE_DEQUE:
+        return deque_beside(object);
+    case MW_SHAPE_ARRAY:
+        return array_beside(object, asks_tracer);
+    case MW_SHAPE_NDARRAY:
+        return ndarray_beside(object);
+    case MW_SHAPE_BYTEARRAY:
+        return bytes->ob_alloc > 0 && bytes->ob_bytes != NULL
+                   ? block_bytes((uintptr_t)bytes->ob_bytes, (size_t)bytes->ob_alloc, asks_tracer)
+                   : 0;
+    default:
+        return 0;
+    }
+}
+
+/* Values of an instance in a block of their own, as in 3.11 and 3.12. */
+static size_t values_beside(PyObject *object, const mw_heap_type *type, bool asks_tracer)
+{
+    const PyDictKeysObject *keys = mw_layout_shared_keys(type->type);
+    mw_layout_attributes attributes;
+    uintptr_t block;
+    size_t bytes;
+
+    if ((type->type->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0 || keys == NULL)
+        return 0;
+    attributes = mw_layout_attributes_of(object);
+    if (attributes.values == NULL || attributes.values_are_inline)
+        return 0;
+    block = mw_layout_values_block(attributes.values, mw_layout_shared_size(keys), &bytes);
+    return block_bytes(block, bytes, asks_tracer);
+}
+
+size_t mw_heap_size(PyObject *object, const mw_heap_type *type, bool asks_tracer)
+{
+    size_t bytes;
+
+    if (is_static_type(object, type))
+        return sizeof(PyTypeObject);
+    bytes = own_bytes(object, type) + py_preheader_bytes(type->type);
+    bytes = block_bytes(mw_heap_block(object, type), bytes, asks_tracer);
+    return bytes + bytes_beside(object, type, asks_tracer) +
+           values_beside(object, type, asks_tracer);
+}
