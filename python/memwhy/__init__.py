@@ -50,6 +50,7 @@ from memwhy._memwhy import (
 from memwhy._exact import exact
 from memwhy._record import snapshot_to
 from memwhy._regions import carry, region
+from memwhy._heap import Heap, growth, heap, why
 from memwhy._start import start
 from memwhy._trace import trace
 
@@ -58,6 +59,7 @@ __all__ = [
     "DomainFilter",
     "Filter",
     "Frame",
+    "Heap",
     "Snapshot",
     "Statistic",
     "StatisticDiff",
@@ -74,6 +76,8 @@ __all__ = [
     "get_sampling",
     "get_traceback_limit",
     "get_traced_memory",
+    "growth",
+    "heap",
     "is_tracing",
     "region",
     "reset_peak",
@@ -82,6 +86,7 @@ __all__ = [
     "stop",
     "take_snapshot",
     "trace",
+    "why",
 ]
 
 # Registered on import, so before whatever the program registers later: it runs after the

@@ -420,6 +420,7 @@ static mw_status answer_object(answer *self)
         return MW_OK;
     put_node(self, node);
     put_root(self, node);
+    mw_heap_json_number(&self->json, "type_id", (uintptr_t)mw_heap_type_of(heap, node)->type);
     mw_heap_json_number(&self->json, "references",
                         mw_layout_is_immortal(mw_heap_object(heap, node))
                             ? 0
