@@ -444,6 +444,20 @@ static inline const mw_py_frame *mw_layout_frame_of_object(PyObject *frame)
     return (const mw_py_frame *)((PyFrameObject *)frame)->f_frame;
 }
 
+/* The code that a generator (or its like) or a frame object runs, or ran; borrowed. */
+static inline const PyCodeObject *mw_layout_code_of(PyObject *object, bool is_generator)
+{
+    if (!is_generator)
+        return mw_frames_code(mw_layout_frame_of_object(object));
+#if PY_VERSION_HEX < 0x030C0000 /* the frame loses it when it ends */
+    return ((PyGenObject *)object)->gi_code;
+#elif PY_VERSION_HEX < 0x030E0000
+    return mw_frames_code((const mw_py_frame *)((PyGenObject *)object)->gi_iframe);
+#else
+    return mw_frames_code(&((PyGenObject *)object)->gi_iframe);
+#endif
+}
+
 /* How many slots from the first on hold something, temporaries included; -1 while the frame
  * runs and only its variables are in memory. */
 static inline int mw_layout_frame_depth(const mw_py_frame *frame, const PyCodeObject *code)

@@ -133,6 +133,8 @@ void mw_heap_write_type(const mw_heap *heap, uint32_t type, mw_sink *sink)
 
 static void write_code_place(const PyCodeObject *code, mw_sink *sink)
 {
+    if (code == NULL)
+        return;
     mw_heap_write_str(code->co_qualname, sink);
     mw_sink_text(sink, " (");
     mw_heap_write_str(code->co_filename, sink);
@@ -213,6 +215,10 @@ void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink)
     case MW_SHAPE_GENERATOR:
         write_type_name(heap, type->type, sink);
         write_named(" ", ((PyGenObject *)object)->gi_qualname, sink);
+        return;
+    case MW_SHAPE_FRAME_OBJECT:
+        mw_sink_text(sink, "frame ");
+        write_code_place(mw_layout_code_of(object, false), sink);
         return;
     case MW_SHAPE_CODE:
         mw_sink_text(sink, "code ");
@@ -388,6 +394,9 @@ static bool name_by_shape(const mw_heap *heap, PyObject *object, const mw_heap_t
         return name_field(((PyModuleObject *)object)->md_dict, target, ".__dict__", sink);
     case MW_SHAPE_GENERATOR:
         return name_local(mw_layout_generator_frame(object), target, sink);
+    case MW_SHAPE_FRAME_OBJECT:
+        return name_local(mw_layout_frame_of_object(object), target, sink) ||
+               name_field((PyObject *)((PyFrameObject *)object)->f_back, target, ".f_back", sink);
     case MW_SHAPE_SET:
         mw_sink_text(sink, "(member)");
         return true;
@@ -398,9 +407,6 @@ static bool name_by_shape(const mw_heap *heap, PyObject *object, const mw_heap_t
         return name_in_exception(object, target, sink);
     if (Py_TYPE(object) == &PyTraceBack_Type)
         return name_in_traceback(object, target, sink);
-    if (Py_TYPE(object) == &PyFrame_Type)
-        return name_local(mw_layout_frame_of_object(object), target, sink) ||
-               name_field((PyObject *)((PyFrameObject *)object)->f_back, target, ".f_back", sink);
     return false;
 }
 

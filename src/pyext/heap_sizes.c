@@ -19,6 +19,8 @@ enum {
     NDARRAY_DIMENSIONS_MAXIMUM = 64,
 };
 
+#define ITEMS_MAXIMUM ((Py_ssize_t)1 << 40)
+
 /* Modules/_collectionsmodule.c: the beginning of dequeobject. */
 typedef struct deque_layout {
     PyObject_VAR_HEAD void *left_block;
@@ -39,7 +41,9 @@ typedef struct array_layout {
 /* Objects/odictobject.c: the beginning of struct _odictobject. */
 typedef struct ordered_dict_layout {
     PyDictObject dict;
-    void **fast_nodes;
+    void *first;
+    void *last;
+    void **fast_nodes; /* as large as the dict's table, which shows whether we see right */
     Py_ssize_t fast_nodes_size;
 } ordered_dict_layout;
 
@@ -88,18 +92,35 @@ static size_t int_bytes(PyObject *object, const mw_heap_type *type)
     return bytes > sizeof(PyLongObject) ? bytes : sizeof(PyLongObject);
 }
 
+/* How many items an object has behind its fixed part.  Generators and frames are made with
+ * items, but keep no count of them: they have room for their code's variables and stack. */
+static size_t item_count(PyObject *object, const mw_heap_type *type)
+{
+    const PyCodeObject *code;
+    Py_ssize_t count;
+
+    if (type->shape == MW_SHAPE_GENERATOR || type->shape == MW_SHAPE_FRAME_OBJECT) {
+        code = mw_layout_code_of(object, type->shape == MW_SHAPE_GENERATOR);
+        return code != NULL ? (size_t)code->co_nlocalsplus + (size_t)code->co_stacksize : 0;
+    }
+    count = Py_SIZE(object) < 0 ? -Py_SIZE(object) : Py_SIZE(object);
+    /* An extension's type may do likewise: then this is not a count, but some address. */
+    return count < ITEMS_MAXIMUM ? (size_t)count : 0;
+}
+
 static size_t own_bytes(PyObject *object, const mw_heap_type *type)
 {
     size_t bytes = (size_t)type->type->tp_basicsize;
-    Py_ssize_t items;
 
     if (type->shape == MW_SHAPE_STR)
         return str_bytes(object, type);
     if (type->shape == MW_SHAPE_INT)
         return int_bytes(object, type);
     if (type->type->tp_itemsize != 0) {
-        items = Py_SIZE(object);
-        bytes += (size_t)(items < 0 ? -items : items) * (size_t)type->type->tp_itemsize;
+        bytes += item_count(object, type) * (size_t)type->type->tp_itemsize;
+        /* As _PyObject_VAR_SIZE, by which all are made but bytes. */
+        if (type->shape != MW_SHAPE_BYTES)
+            bytes = (bytes + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
     }
     return bytes + mw_layout_inline_bytes(type->type);
 }
@@ -152,7 +173,8 @@ static size_t ordered_dict_beside(PyObject *object, bool asks_tracer)
     const ordered_dict_layout *ordered = (ordered_dict_layout *)object;
     size_t bytes = dict_beside(object, asks_tracer);
 
-    if (ordered->fast_nodes != NULL)
+    if (ordered->fast_nodes != NULL &&
+        ordered->fast_nodes_size == (Py_ssize_t)1 << ordered->dict.ma_keys->dk_log2_size)
         bytes += block_bytes((uintptr_t)ordered->fast_nodes,
                              (size_t)ordered->fast_nodes_size * sizeof(void *), asks_tracer);
     return bytes + (size_t)ordered->dict.ma_used * ORDERED_NODE_BYTES;

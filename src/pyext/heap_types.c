@@ -42,6 +42,7 @@ static const known_type known_types[] = {
     {&PyGen_Type, MW_SHAPE_GENERATOR},
     {&PyCoro_Type, MW_SHAPE_GENERATOR},
     {&PyAsyncGen_Type, MW_SHAPE_GENERATOR},
+    {&PyFrame_Type, MW_SHAPE_FRAME_OBJECT},
 };
 
 static const named_type named_types[] = {

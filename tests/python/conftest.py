@@ -56,6 +56,12 @@ def capi_tracks(tmp_path_factory):
     return build_subject(tmp_path_factory.mktemp("capi_tracks"), "capi_tracks", "late_library")
 
 
+@pytest.fixture(scope="session")
+def heap_subject(tmp_path_factory):
+    """The directory with tests/programs/heap_subject, types that extensions get wrong."""
+    return build_subject(tmp_path_factory.mktemp("heap_subject"), "heap_subject")
+
+
 @pytest.fixture
 def untraced():
     """For tests that start the tracer in this process: it is off before and after."""
