@@ -53,10 +53,10 @@ class _Child:
         self._owner = os.getpid()
         self._timeout = timeout
         self._threads = _thread_names()
-        pid, descriptor, summary = _memwhy._heap_fork(timeout, memory_limit or 0)
+        pid, descriptor, pause_ns, summary = _memwhy._heap_fork(timeout, memory_limit or 0)
         self._child = pid, descriptor
         self._end = _memwhy._heap_end
-        self.summary = _parse(summary)
+        self.summary = {**_parse(summary), "pause_ns": pause_ns}
 
     def ask(self, name, a=0, b=0, c=0):
         return _parse(self.ask_raw(name, a, b, c))

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHILD_SOCKET = 3, DESCRIPTORS_MAXIMUM = 65536, SHARE_OF_MEMORY_PERCENT = 80 };
@@ -229,22 +230,33 @@ static pid_t clone_quietly(void)
     return (pid_t)syscall(SYS_clone, 0UL, NULL, NULL, NULL, 0UL);
 }
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
 mw_status mw_heap_child_fork(mw_heap_child *ret_child, size_t memory_limit, mw_error *reterr)
 {
     sigset_t all, before;
     int ends[2];
+    uint64_t begin_ns;
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return mw_error_set(reterr, MW_UNSUPPORTED, "no socket for looking at the heap: %s",
                             strerror(errno));
     /* No handler of the program's may run in the child; it keeps all signals blocked. */
+    begin_ns = now_ns();
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pid = clone_quietly();
     if (pid == 0)
         be_child(ends[1], memory_limit);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    begin_ns = now_ns() - begin_ns;
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
@@ -252,7 +264,7 @@ mw_status mw_heap_child_fork(mw_heap_child *ret_child, size_t memory_limit, mw_e
                             "the system refused to fork for looking at the heap: %s",
                             strerror(errno));
     }
-    *ret_child = (mw_heap_child){pid, ends[0]};
+    *ret_child = (mw_heap_child){pid, ends[0], begin_ns};
     return MW_OK;
 }
 

@@ -25,6 +25,7 @@ struct mw_heap_question;
 typedef struct mw_heap_child {
     pid_t pid;
     int socket;
+    uint64_t pause_ns; /* how long the fork held everybody up; 0 if not known */
 } mw_heap_child;
 
 /* What comes before the bytes of an answer. */

@@ -6,6 +6,10 @@
 #include "pyext/heap_edges.h"
 #include "pyext/heap_layouts.h"
 
+/* Values in an instance that has a dict too: early releases of 3.13 visit them by way of the
+ * instance, as if the dict were not there, and later ones (gh-130327) by way of the dict. */
+static bool instances_visit_values = true;
+
 static int visit(PyObject *object, void *context)
 {
     mw_edge_batch *batch = context;
@@ -32,8 +36,7 @@ static void add_dict(mw_edge_batch *batch, PyObject *object)
     if (object == batch->interned || keys == NULL)
         return;
     if (dict->ma_values != NULL) {
-        /* Values in an instance are the instance's, which visits them. */
-        if (!mw_layout_values_are_embedded(dict->ma_values))
+        if (!instances_visit_values || !mw_layout_values_are_embedded(dict->ma_values))
             add_items(batch, dict->ma_values->values, keys->dk_nentries);
         return;
     }
@@ -142,6 +145,9 @@ static void add_left_out(mw_edge_batch *batch, PyObject *object, const mw_heap_t
         mw_edge_batch_add(batch, generator->gi_name);
         mw_edge_batch_add(batch, generator->gi_qualname);
         break;
+    case MW_SHAPE_BYTEARRAY:
+        mw_edge_batch_add(batch, mw_layout_bytearray_object(object));
+        break;
     case MW_SHAPE_BYTES_IO:
         /* Modules/_io/bytesio.c: the first field is the buffer, a bytes object. */
         mw_edge_batch_add(batch, *(PyObject **)((char *)object + sizeof(PyObject)));
@@ -223,4 +229,45 @@ void mw_heap_edges_of_frame(mw_edge_batch *batch, const mw_py_frame *frame)
         depth = code->co_nlocalsplus;
     for (int i = 0; i < depth; i++)
         add_counted(batch, mw_layout_frame_slot(frame, i));
+}
+
+/* ── which release this is ───────────────────────────────────────────────────────── */
+
+typedef struct probe {
+    PyObject *value;
+    bool was_seen;
+} probe;
+
+static int look_for(PyObject *object, void *context)
+{
+    probe *self = context;
+
+    self->was_seen |= object == self->value;
+    return 0;
+}
+
+int mw_heap_edges_init(void)
+{
+    static bool is_known;
+    PyObject *type = NULL, *instance = NULL, *dict = NULL;
+    probe self = {0};
+
+    if (is_known)
+        return 0;
+    self.value = PyList_New(0);
+    type = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "Probe");
+    if (self.value != NULL && type != NULL)
+        instance = PyObject_CallNoArgs(type);
+    if (instance != NULL && PyObject_SetAttrString(instance, "value", self.value) == 0)
+        dict = PyObject_GetAttrString(instance, "__dict__");
+    if (dict != NULL) {
+        Py_TYPE(instance)->tp_traverse(instance, look_for, &self);
+        instances_visit_values = self.was_seen;
+        is_known = true;
+    }
+    Py_XDECREF(dict);
+    Py_XDECREF(instance);
+    Py_XDECREF(type);
+    Py_XDECREF(self.value);
+    return is_known ? 0 : -1;
 }

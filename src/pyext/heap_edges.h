@@ -31,6 +31,10 @@ static inline void mw_edge_batch_add(mw_edge_batch *batch, void *object)
         batch->full(batch);
 }
 
+/* Finds out how this release visits instances, once, by making one.  Returns 0, or -1 with an
+ * exception.  Call it before any of the others, not from a forked child. */
+int mw_heap_edges_init(void);
+
 void mw_heap_edges_of(mw_edge_batch *batch, PyObject *object, const mw_heap_type *type);
 /* The same of a frame that is running. */
 void mw_heap_edges_of_frame(mw_edge_batch *batch, const mw_py_frame *frame);

@@ -116,7 +116,8 @@ static PyObject *heap_fork(PyObject *module, PyObject *arguments)
     Py_ssize_t memory_limit;
     PyObject *summary;
 
-    if (!PyArg_ParseTuple(arguments, "dn:_heap_fork", &timeout, &memory_limit))
+    if (!PyArg_ParseTuple(arguments, "dn:_heap_fork", &timeout, &memory_limit) ||
+        mw_heap_edges_init() < 0)
         return NULL;
     if (memory_limit <= 0)
         memory_limit = (Py_ssize_t)(mw_heap_available_bytes() & PY_SSIZE_T_MAX);
@@ -128,7 +129,8 @@ static PyObject *heap_fork(PyObject *module, PyObject *arguments)
         mw_heap_child_end(&child);
         return NULL;
     }
-    return Py_BuildValue("(iiN)", (int)child.pid, child.socket, summary);
+    return Py_BuildValue("(iiKN)", (int)child.pid, child.socket, (unsigned long long)child.pause_ns,
+                         summary);
 }
 
 PyDoc_STRVAR(heap_ask_child_doc,
@@ -140,7 +142,7 @@ PyDoc_STRVAR(heap_ask_child_doc,
 static PyObject *heap_ask_child(PyObject *module, PyObject *arguments)
 {
     mw_heap_question question = {0};
-    mw_heap_child child;
+    mw_heap_child child = {0};
     mw_error error = {0};
     const char *name;
     double timeout;
@@ -167,7 +169,7 @@ PyDoc_STRVAR(heap_end_doc, "_heap_end($module, pid, descriptor, /)\n"
 
 static PyObject *heap_end(PyObject *module, PyObject *arguments)
 {
-    mw_heap_child child;
+    mw_heap_child child = {0};
     int pid;
 
     if (!PyArg_ParseTuple(arguments, "ii:_heap_end", &pid, &child.socket))
@@ -249,7 +251,7 @@ static PyObject *heap_ask(PyObject *module, PyObject *const *arguments, Py_ssize
     size_t memory_limit;
     mw_status status;
 
-    if (read_question(arguments, count, &question, &memory_limit) < 0)
+    if (read_question(arguments, count, &question, &memory_limit) < 0 || mw_heap_edges_init() < 0)
         return NULL;
     alloc = mw_limited_alloc_of(memory_limit);
     mw_buffer_init(&answer, &alloc.base);
@@ -272,8 +274,11 @@ static PyObject *heap_addresses(PyObject *module, PyObject *ignored)
 {
     mw_heap heap;
     PyObject *result;
-    mw_status status = mw_heap_init(&heap, NULL, mw_alloc_pages());
+    mw_status status;
 
+    if (mw_heap_edges_init() < 0)
+        return NULL;
+    status = mw_heap_init(&heap, NULL, mw_alloc_pages());
     if (status != MW_OK)
         return raise_answer(status, 0);
     result = PyBytes_FromStringAndSize((const char *)(heap.addresses + 1),

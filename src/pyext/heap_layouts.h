@@ -297,6 +297,31 @@ static inline PyObject *mw_layout_type_cache_name(PyInterpreterState *interprete
     return name != NULL ? name : Py_None;
 }
 
+/* The bytes object that a bytearray keeps its bytes in, since 3.15; else NULL. */
+static inline PyObject *mw_layout_bytearray_object(PyObject *array)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    return ((PyByteArrayObject *)array)->ob_bytes_object;
+#else
+    (void)array;
+    return NULL;
+#endif
+}
+
+/* The block that it keeps them in before, and how large that is; 0 if there is none. */
+static inline uintptr_t mw_layout_bytearray_block(PyObject *array, size_t *ret_bytes)
+{
+#if PY_VERSION_HEX >= 0x030F0000
+    (void)array, (void)ret_bytes;
+    return 0;
+#else
+    const PyByteArrayObject *bytes = (PyByteArrayObject *)array;
+
+    *ret_bytes = bytes->ob_alloc > 0 ? (size_t)bytes->ob_alloc : 0;
+    return bytes->ob_alloc > 0 ? (uintptr_t)bytes->ob_bytes : 0;
+#endif
+}
+
 /* ── numbers, code, modules ──────────────────────────────────────────────────────── */
 
 static inline size_t mw_layout_int_digits(PyObject *number)

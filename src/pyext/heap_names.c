@@ -410,6 +410,21 @@ static bool name_by_shape(const mw_heap *heap, PyObject *object, const mw_heap_t
     return false;
 }
 
+/* `.name`, or `['a name']` for one that could not stand behind a dot. */
+static void write_attribute(PyObject *name, mw_sink *sink)
+{
+    bool is_word = is_str(name) && PyUnicode_GET_LENGTH(name) != 0;
+
+    for (Py_ssize_t i = 0; is_word && i < PyUnicode_GET_LENGTH(name); i++) {
+        Py_UCS4 character = PyUnicode_READ_CHAR(name, i);
+
+        is_word = character >= 0x80 || character == '_' || Py_ISALNUM((int)character);
+    }
+    mw_sink_text(sink, is_word ? "." : "['");
+    mw_heap_write_str(name, sink);
+    mw_sink_text(sink, is_word ? "" : "']");
+}
+
 static bool name_attribute(PyObject *object, PyObject *target, mw_sink *sink)
 {
     mw_layout_attributes attributes = mw_layout_attributes_of(object);
@@ -422,8 +437,7 @@ static bool name_attribute(PyObject *object, PyObject *target, mw_sink *sink)
     }
     for (Py_ssize_t i = 0; attributes.values != NULL && keys != NULL && i < keys->dk_nentries; i++)
         if (attributes.values->values[i] == target) {
-            mw_sink_text(sink, ".");
-            mw_heap_write_str(mw_layout_dict_entry(keys, i, &value), sink);
+            write_attribute(mw_layout_dict_entry(keys, i, &value), sink);
             return true;
         }
     return false;

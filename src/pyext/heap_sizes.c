@@ -253,10 +253,16 @@ static size_t ndarray_beside(PyObject *object)
     return bytes;
 }
 
+static size_t bytearray_beside(PyObject *object, bool asks_tracer)
+{
+    size_t bytes;
+    uintptr_t block = mw_layout_bytearray_block(object, &bytes);
+
+    return block != 0 ? block_bytes(block, bytes, asks_tracer) : 0;
+}
+
 static size_t bytes_beside(PyObject *object, const mw_heap_type *type, bool asks_tracer)
 {
-    const PyByteArrayObject *bytes = (PyByteArrayObject *)object;
-
     switch (type->shape) {
     case MW_SHAPE_STR:
         return str_beside(object, asks_tracer);
@@ -279,9 +285,7 @@ static size_t bytes_beside(PyObject *object, const mw_heap_type *type, bool asks
     case MW_SHAPE_NDARRAY:
         return ndarray_beside(object);
     case MW_SHAPE_BYTEARRAY:
-        return bytes->ob_alloc > 0 && bytes->ob_bytes != NULL
-                   ? block_bytes((uintptr_t)bytes->ob_bytes, (size_t)bytes->ob_alloc, asks_tracer)
-                   : 0;
+        return bytearray_beside(object, asks_tracer);
     default:
         return 0;
     }

@@ -148,7 +148,7 @@ assert memwhy.heap().types()
 
 def test_a_fork_that_is_refused_is_one_clear_sentence():
     run("""
-import os, resource
+import json, os, resource, threading  # json while it can be read
 import memwhy
 if os.geteuid() == 0:
     # The limit is not for root: become somebody.

@@ -159,11 +159,12 @@ for i in range(1000):
 objects["grown"] = grown
 with memwhy.heap() as heap:
     for name, o in objects.items():
-        found = heap.why(o).size
+        # Since 3.15 a bytearray has a bytes object in it.
+        found = heap.retained(o) if name == "bytearray" else heap.why(o).size
         expected = sys.getsizeof(o)
         # getsizeof leaves out values in the instance's block or beside it, and what
         # CPython asks for in vain; it has no docstring of a class, no name.
-        slack = 300 if name in ("plain", "class", "ordered") else 16
+        slack = 300 if name in ("plain", "class", "ordered", "counter") else 16
         assert expected <= found <= expected + slack, (name, found, expected)
 """)
 
