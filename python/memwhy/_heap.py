@@ -15,6 +15,13 @@ _ROOT_WORDS = {
 }
 
 
+class _Probe:
+    pass
+
+
+_memwhy._heap_learn(_Probe())
+
+
 # ── asking ───────────────────────────────────────────────────────────────────────────
 
 def _parse(answer):

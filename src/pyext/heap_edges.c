@@ -246,28 +246,18 @@ static int look_for(PyObject *object, void *context)
     return 0;
 }
 
-int mw_heap_edges_init(void)
+int mw_heap_edges_learn(PyObject *instance)
 {
-    static bool is_known;
-    PyObject *type = NULL, *instance = NULL, *dict = NULL;
-    probe self = {0};
+    probe self = {.value = PyList_New(0)};
+    PyObject *dict = NULL;
 
-    if (is_known)
-        return 0;
-    self.value = PyList_New(0);
-    type = PyObject_CallFunction((PyObject *)&PyType_Type, "s(){}", "Probe");
-    if (self.value != NULL && type != NULL)
-        instance = PyObject_CallNoArgs(type);
-    if (instance != NULL && PyObject_SetAttrString(instance, "value", self.value) == 0)
+    if (self.value != NULL && PyObject_SetAttrString(instance, "value", self.value) == 0)
         dict = PyObject_GetAttrString(instance, "__dict__");
     if (dict != NULL) {
         Py_TYPE(instance)->tp_traverse(instance, look_for, &self);
         instances_visit_values = self.was_seen;
-        is_known = true;
     }
-    Py_XDECREF(dict);
-    Py_XDECREF(instance);
-    Py_XDECREF(type);
     Py_XDECREF(self.value);
-    return is_known ? 0 : -1;
+    Py_XDECREF(dict);
+    return dict != NULL ? 0 : -1;
 }

@@ -31,9 +31,9 @@ static inline void mw_edge_batch_add(mw_edge_batch *batch, void *object)
         batch->full(batch);
 }
 
-/* Finds out how this release visits instances, once, by making one.  Returns 0, or -1 with an
- * exception.  Call it before any of the others, not from a forked child. */
-int mw_heap_edges_init(void);
+/* Finds out how this release visits instances, by giving [instance] an attribute and a dict: a
+ * new one of a class without slots.  Returns 0, or -1 with an exception.  Once, before any walk. */
+int mw_heap_edges_learn(PyObject *instance);
 
 void mw_heap_edges_of(mw_edge_batch *batch, PyObject *object, const mw_heap_type *type);
 /* The same of a frame that is running. */

@@ -116,8 +116,7 @@ static PyObject *heap_fork(PyObject *module, PyObject *arguments)
     Py_ssize_t memory_limit;
     PyObject *summary;
 
-    if (!PyArg_ParseTuple(arguments, "dn:_heap_fork", &timeout, &memory_limit) ||
-        mw_heap_edges_init() < 0)
+    if (!PyArg_ParseTuple(arguments, "dn:_heap_fork", &timeout, &memory_limit))
         return NULL;
     if (memory_limit <= 0)
         memory_limit = (Py_ssize_t)(mw_heap_available_bytes() & PY_SSIZE_T_MAX);
@@ -251,7 +250,7 @@ static PyObject *heap_ask(PyObject *module, PyObject *const *arguments, Py_ssize
     size_t memory_limit;
     mw_status status;
 
-    if (read_question(arguments, count, &question, &memory_limit) < 0 || mw_heap_edges_init() < 0)
+    if (read_question(arguments, count, &question, &memory_limit) < 0)
         return NULL;
     alloc = mw_limited_alloc_of(memory_limit);
     mw_buffer_init(&answer, &alloc.base);
@@ -276,8 +275,6 @@ static PyObject *heap_addresses(PyObject *module, PyObject *ignored)
     PyObject *result;
     mw_status status;
 
-    if (mw_heap_edges_init() < 0)
-        return NULL;
     status = mw_heap_init(&heap, NULL, mw_alloc_pages());
     if (status != MW_OK)
         return raise_answer(status, 0);
@@ -287,7 +284,21 @@ static PyObject *heap_addresses(PyObject *module, PyObject *ignored)
     return result;
 }
 
+PyDoc_STRVAR(heap_learn_doc,
+             "_heap_learn($module, instance, /)\n"
+             "--\n\n"
+             "Before any walk: find out how this release visits instances, from a new\n"
+             "one of a class without slots.");
+
+static PyObject *heap_learn(PyObject *module, PyObject *instance)
+{
+    if (mw_heap_edges_learn(instance) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef mw_heap_methods[] = {
+    {"_heap_learn", heap_learn, METH_O, heap_learn_doc},
     {"_heap_fork", heap_fork, METH_VARARGS, heap_fork_doc},
     {"_heap_ask_child", heap_ask_child, METH_VARARGS, heap_ask_child_doc},
     {"_heap_end", heap_end, METH_VARARGS, heap_end_doc},
