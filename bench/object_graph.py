@@ -5,7 +5,7 @@
 
 Run with an interpreter that has memwhy.  `gc.collect()` of the same heap stands beside, as a
 yardstick of the machine.  Times are of CPU but for the child's; each figure is the median of
-the rounds.  Memory is that of the walk's tables, and the child's own when it is done.
+the rounds.  Memory is that of the walk's tables, and the most that the child had of its own.
 """
 import argparse
 import gc
@@ -58,11 +58,14 @@ def linked(count):
     return first
 
 
+def status_bytes(pid, name):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith(name)) * 1024
+
+
 def peak_bytes(pid):
-    """Private memory of the child, as the kernel counts it."""
-    with open(f"/proc/{pid}/smaps_rollup") as rollup:
-        return sum(int(line.split()[1]) for line in rollup
-                   if line.startswith(("Private_Dirty", "Private_Clean"))) * 1024
+    """What the child had at most above what it shares with us, which it keeps mapped."""
+    return status_bytes(pid, "VmHWM:") - status_bytes("self", "VmRSS:")
 
 
 def here():
@@ -83,7 +86,7 @@ def in_child():
         heap._child.ask("object", target.id, 1)
         return {"path": time.perf_counter() - start, "pause": heap.summary["pause_ns"] / 1e9,
                 "child": (heap.summary["walk_ns"] + heap.summary["analysis_ns"]) / 1e9,
-                "private": _private(heap), "explained": heap.explained}
+                "peak": peak_bytes(heap._child._child[0]), "explained": heap.explained}
 
 
 def measure(rounds):
@@ -96,13 +99,6 @@ def measure(rounds):
         for name, value in {"collect": collect, **here(), **in_child()}.items():
             figures.setdefault(name, []).append(value)
     return {name: statistics.median(values) for name, values in figures.items()}
-
-
-def _private(heap):
-    try:
-        return peak_bytes(heap._child._child[0])
-    except OSError:  # only root sees a process that may not be dumped
-        return 0
 
 
 def main():
@@ -123,7 +119,7 @@ def main():
         print(f"  {text:<26} {figures[name]:8.3f} s  {figures[name] * each:7.1f} ns/object")
     print(f"  {'pause of the program':<26} {figures['pause'] * 1000:8.1f} ms")
     print(f"  {'a path afterwards':<26} {figures['path'] * 1000:8.2f} ms")
-    for name, text in (("tables", "tables of the walk"), ("private", "memory afterwards")):
+    for name, text in (("tables", "tables of the walk"), ("peak", "the child at most")):
         print(f"  {text:<26} {figures[name] / 2**20:8.1f} MiB  "
               f"{figures[name] / figures['objects']:6.1f} B/object")
     del kept

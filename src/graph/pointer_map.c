@@ -7,7 +7,7 @@ enum {
     TOP_BYTES = sizeof(uint32_t **) << MW_POINTER_TOP_BITS,
     MIDDLE_BYTES = sizeof(uint32_t *) << MW_POINTER_MIDDLE_BITS,
     LEAF_NUMBERS = 1 << MW_POINTER_LEAF_BITS,
-    SLAB_LEAVES = 64,
+    SLAB_LEAVES = 256, /* 4 MiB, so that huge pages fit */
     SLAB_BYTES = SLAB_LEAVES * LEAF_NUMBERS * (int)sizeof(uint32_t),
     FIRST_OTHERS = 1024,
 };

@@ -164,6 +164,50 @@ static void write_method(PyObject *object, mw_sink *sink)
         mw_heap_write_str(((PyFunctionObject *)function)->func_qualname, sink);
 }
 
+/* An attribute of an instance, borrowed, or NULL. */
+static PyObject *find_attribute(PyObject *object, const char *name)
+{
+    mw_layout_attributes attributes = mw_layout_attributes_of(object);
+    PyDictKeysObject *keys = mw_layout_shared_keys(Py_TYPE(object));
+    PyObject *key, *value;
+
+    for (Py_ssize_t i = 0; attributes.values != NULL && keys != NULL && i < keys->dk_nentries;
+         i++) {
+        key = mw_layout_dict_entry(keys, i, &value);
+        if (is_str(key) && PyUnicode_IS_COMPACT_ASCII(key) &&
+            strcmp(PyUnicode_DATA(key), name) == 0)
+            return attributes.values->values[i];
+    }
+    return find_in_dict(attributes.dict, name);
+}
+
+/* What tasks and threads are called.  A task's struct is private, but what it refers to is
+ * not: the only str is its name. */
+static void write_task_name(const mw_heap *heap, uint32_t node, mw_sink *sink)
+{
+    const mw_object_graph *graph = &heap->graph;
+
+    for (uint32_t i = graph->first_edge[node]; i < graph->first_edge[node + 1]; i++) {
+        PyObject *object = mw_heap_object(heap, graph->edges[i]);
+
+        if (object != NULL && PyUnicode_CheckExact(object)) {
+            mw_sink_text(sink, " ");
+            write_quoted(object, sink);
+            return;
+        }
+    }
+}
+
+static void write_thread_name(PyObject *object, mw_sink *sink)
+{
+    PyObject *name = find_attribute(object, "_name");
+
+    if (is_str(name)) {
+        mw_sink_text(sink, " ");
+        write_quoted(name, sink);
+    }
+}
+
 void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink)
 {
     const mw_heap_type *type = mw_heap_type_of(heap, node);
@@ -228,6 +272,10 @@ void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink)
         break;
     }
     write_type_name(heap, type->type, sink);
+    if (type->shape == MW_SHAPE_TASK)
+        write_task_name(heap, node, sink);
+    else if (type->shape == MW_SHAPE_THREAD)
+        write_thread_name(object, sink);
 }
 
 /* ── references ──────────────────────────────────────────────────────────────────── */

@@ -46,10 +46,9 @@ static const known_type known_types[] = {
 };
 
 static const named_type named_types[] = {
-    {"collections.deque", MW_SHAPE_DEQUE},
-    {"array.array", MW_SHAPE_ARRAY},
-    {"_io.BytesIO", MW_SHAPE_BYTES_IO},
-    {"numpy.ndarray", MW_SHAPE_NDARRAY},
+    {"collections.deque", MW_SHAPE_DEQUE}, {"array.array", MW_SHAPE_ARRAY},
+    {"_io.BytesIO", MW_SHAPE_BYTES_IO},    {"numpy.ndarray", MW_SHAPE_NDARRAY},
+    {"_asyncio.Task", MW_SHAPE_TASK},
 };
 
 bool mw_heap_type_derives(const PyTypeObject *type, const PyTypeObject *base)
@@ -66,16 +65,28 @@ static bool is_made_in_c(const PyTypeObject *type)
            ((const PyHeapTypeObject *)type)->ht_module != NULL;
 }
 
+/* Whether it is threading.Thread, a class of Python's; classes of that name elsewhere count
+ * too, which do no harm: their objects only may have a name. */
+static bool is_thread_class(const PyTypeObject *type)
+{
+    return !is_made_in_c(type) && strcmp(type->tp_name, "Thread") == 0;
+}
+
 static mw_heap_shape named_shape(const PyTypeObject *type, const PyTypeObject **ret_base)
 {
     const size_t count = sizeof named_types / sizeof *named_types;
 
-    for (; type != NULL; type = type->tp_base)
+    for (; type != NULL; type = type->tp_base) {
+        if (is_thread_class(type)) {
+            *ret_base = type;
+            return MW_SHAPE_THREAD;
+        }
         for (size_t i = 0; i < count && is_made_in_c(type); i++)
             if (strcmp(type->tp_name, named_types[i].name) == 0) {
                 *ret_base = type;
                 return named_types[i].shape;
             }
+    }
     return MW_SHAPE_PLAIN;
 }
 

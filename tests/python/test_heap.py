@@ -280,6 +280,28 @@ thread.join()
 """)
 
 
+def test_tasks_and_threads_have_names():
+    run("""
+import asyncio, threading
+import memwhy
+class Worker(threading.Thread):
+    pass
+worker = Worker(name="worker-9")
+plain = threading.Thread(name="other")
+async def work():
+    await asyncio.sleep(60)
+async def main():
+    task = asyncio.create_task(work(), name="fetch-3")
+    await asyncio.sleep(0)
+    with memwhy.heap() as heap:
+        assert heap.why(task).text == "_asyncio.Task 'fetch-3'", heap.why(task).text
+        assert heap.why(worker).text == "__main__.Worker 'worker-9'"
+        assert heap.why(plain).text == "threading.Thread 'other'"
+    task.cancel()
+asyncio.run(main())
+""")
+
+
 def test_who_asks_does_not_count():
     run("""
 import memwhy
