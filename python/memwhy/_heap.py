@@ -76,11 +76,8 @@ class _Child:
                                "not to one that was forked since")
         try:
             return _memwhy._heap_ask_child(*self._child, self._timeout, name, a, b, c)
-        except (MemoryError, RuntimeError) as error:
-            # The child goes on after what it only could not do.
-            if "no more" in str(error) or "crashed" in str(error) or "killed" in str(error):
-                self.close()
-            raise
+        except MemoryError:
+            raise  # the child goes on
         except BaseException:
             self.close()
             raise
@@ -517,6 +514,9 @@ class Heap(_Printed):
     def sites(self):
         """A list of SiteRow: which lines allocated the objects.  RuntimeError if memwhy was
         not tracing when the heap was looked at."""
+        if not self.summary["knows_lines"]:
+            raise RuntimeError("memwhy was not tracing when the heap was looked at, so it does not "
+                               "know which lines allocated what; call memwhy.start() before")
         if self._sites is None:
             self._sites = _by_retained(map(_site_row, self._child.ask("sites")["rows"]))
         return list(self._sites)

@@ -37,7 +37,8 @@ void mw_pointer_map_done(mw_pointer_map *map)
 
 size_t mw_pointer_map_memory_bytes(const mw_pointer_map *map)
 {
-    return (size_t)map->slab_count * SLAB_BYTES +
+    return (size_t)map->slab_count * SLAB_BYTES -
+           map->leaves_left * LEAF_NUMBERS * sizeof(uint32_t) +
            map->other_capacity * sizeof *map->others; /* the upper tables are sparse */
 }
 

@@ -344,6 +344,9 @@ mw_status mw_heap_child_read(const mw_heap_child *child, void *bytes, size_t len
 void mw_heap_child_end(const mw_heap_child *child)
 {
     close(child->socket);
+    /* Once it has been waited for, its number may be another's. */
+    if (waitpid(child->pid, NULL, __WALL | WNOHANG) != 0)
+        return;
     kill(child->pid, SIGKILL);
     while (waitpid(child->pid, NULL, __WALL) < 0 && errno == EINTR)
         continue;

@@ -121,6 +121,22 @@ static void add_members(mw_edge_batch *batch, PyObject *object, PyTypeObject *ty
                 mw_edge_batch_add(batch, *(PyObject **)((char *)object + member->offset));
 }
 
+/* Modules/_functoolsmodule.c: the beginning of lru_list_elem, and of lru_cache_object. */
+typedef struct lru_link {
+    PyObject_HEAD
+    struct lru_link *previous;
+    struct lru_link *next;
+} lru_link;
+
+/* A bounded cache owns its links, which it passes by, visiting what they hold. */
+static void add_lru_links(mw_edge_batch *batch, PyObject *object)
+{
+    lru_link *cache = (lru_link *)object;
+
+    for (lru_link *link = cache->next; link != NULL && link != cache; link = link->next)
+        mw_edge_batch_add(batch, link);
+}
+
 static void add_left_out(mw_edge_batch *batch, PyObject *object, const mw_heap_type *type)
 {
     const PyDescrObject *descriptor = (PyDescrObject *)object;
@@ -144,6 +160,9 @@ static void add_left_out(mw_edge_batch *batch, PyObject *object, const mw_heap_t
     case MW_SHAPE_GENERATOR:
         mw_edge_batch_add(batch, generator->gi_name);
         mw_edge_batch_add(batch, generator->gi_qualname);
+        break;
+    case MW_SHAPE_LRU_CACHE:
+        add_lru_links(batch, object);
         break;
     case MW_SHAPE_BYTEARRAY:
         mw_edge_batch_add(batch, mw_layout_bytearray_object(object));

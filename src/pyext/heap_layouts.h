@@ -619,6 +619,17 @@ static inline void mw_layout_note_monitoring(PyInterpreterState *interpreter, mw
 #endif
 }
 
+/* The types of ast, and names of their fields: nothing but objects from the first on. */
+static inline void mw_layout_note_ast(PyInterpreterState *interpreter, mw_layout_note *note,
+                                      void *context)
+{
+    const size_t first = offsetof(struct ast_state, AST_type);
+    PyObject *const *objects = (PyObject *const *)((const char *)&interpreter->ast + first);
+
+    for (size_t i = 0; i < (sizeof(struct ast_state) - first) / sizeof *objects; i++)
+        note(context, objects[i], "ast", NULL);
+}
+
 static inline void mw_layout_note_interpreter(PyInterpreterState *interpreter, mw_layout_note *note,
                                               void *context)
 {
@@ -642,4 +653,5 @@ static inline void mw_layout_note_interpreter(PyInterpreterState *interpreter, m
     mw_layout_note_imports(interpreter, note, context);
     mw_layout_note_atexit(interpreter, note, context);
     mw_layout_note_monitoring(interpreter, note, context);
+    mw_layout_note_ast(interpreter, note, context);
 }

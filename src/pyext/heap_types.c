@@ -48,7 +48,7 @@ static const known_type known_types[] = {
 static const named_type named_types[] = {
     {"collections.deque", MW_SHAPE_DEQUE}, {"array.array", MW_SHAPE_ARRAY},
     {"_io.BytesIO", MW_SHAPE_BYTES_IO},    {"numpy.ndarray", MW_SHAPE_NDARRAY},
-    {"_asyncio.Task", MW_SHAPE_TASK},
+    {"_asyncio.Task", MW_SHAPE_TASK},      {"functools._lru_cache_wrapper", MW_SHAPE_LRU_CACHE},
 };
 
 bool mw_heap_type_derives(const PyTypeObject *type, const PyTypeObject *base)

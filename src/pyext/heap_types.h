@@ -36,6 +36,7 @@ typedef enum mw_heap_shape {
     MW_SHAPE_ARRAY,
     MW_SHAPE_BYTES_IO,
     MW_SHAPE_NDARRAY,
+    MW_SHAPE_LRU_CACHE,
     MW_SHAPE_TASK,   /* of asyncio, in C         */
     MW_SHAPE_THREAD, /* derived from threading's */
 } mw_heap_shape;

@@ -2,7 +2,7 @@
 """Leaks as issue trackers tell of them, rebuilt small: the first suspect is the truth."""
 import pytest
 
-from processes import run
+from processes import PROGRAMS, run
 
 pytestmark = pytest.mark.no_leak_check("runs in processes of its own")
 
@@ -112,3 +112,28 @@ first = first_suspect()
 assert first.kind == "many" and first.node.type == "__main__.Payload", first
 assert first.path.root["kind"] == "held-from-c"
 """, heap_subject)
+
+
+def test_the_bookshop_s_three_leaks_are_suspected():
+    """examples/leaky_service, whose README says what leaks; `make demo` finds the lines."""
+    run("""
+import logging, sys, threading
+sys.path.insert(0, sys.argv[1])
+import memwhy
+memwhy.start()
+import load, service
+logging.disable(logging.CRITICAL)
+load.VISITS = 60
+shop = service.Shop(("127.0.0.1", 0))
+threading.Thread(target=shop.serve_forever, name="server", daemon=True).start()
+load.run(shop.server_address[1])
+with memwhy.heap() as heap:
+    suspects = {s.path.expression.rpartition("shop.")[2]: s for s in heap.suspects(0.02) if s.path}
+    for holder, line in (("orders.refused", "json/decoder.py"),
+                         ("updates._mailboxes", "updates.py"),
+                         ("timings._seconds", "timings.py")):
+        assert holder in suspects, list(suspects)
+        assert line in suspects[holder].retained_sites[0].file, suspects[holder]
+    assert heap.retained(shop.orders.refused) == suspects["orders.refused"].retained
+shop.shutdown()
+""", PROGRAMS.parents[1] / "examples" / "leaky_service")
