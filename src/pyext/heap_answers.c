@@ -80,11 +80,28 @@ static void put_sum(answer *self, const mw_retained_sum *sum)
     mw_heap_json_number(&self->json, "retained", sum->retained_bytes);
 }
 
+/* The dict of a module that is a root as the module is; 0 for other objects. */
+static uint32_t module_dict_of(const answer *self, uint32_t node)
+{
+    const mw_heap *heap = &self->study->heap;
+    const mw_dominators *tree = &self->study->tree;
+    PyObject *object = mw_heap_object(heap, node);
+    uint32_t dict;
+
+    if (object == NULL || mw_heap_type_of(heap, node)->shape != MW_SHAPE_MODULE)
+        return 0;
+    dict = mw_heap_find(heap, ((PyModuleObject *)object)->md_dict);
+    return dict != 0 && tree->parent[tree->position_of[dict]] == 0 ? dict : 0;
+}
+
+/* A module and its dict are one for whoever asks. */
 static uint64_t retained_of(const answer *self, uint32_t node)
 {
     const mw_dominators *tree = &self->study->tree;
+    uint32_t dict = module_dict_of(self, node);
+    uint64_t bytes = mw_dominators_retained(tree, tree->position_of[node]);
 
-    return mw_dominators_retained(tree, tree->position_of[node]);
+    return dict != 0 ? bytes + mw_dominators_retained(tree, tree->position_of[dict]) : bytes;
 }
 
 static void put_line(answer *self, const mw_heap_line *line)
@@ -311,7 +328,8 @@ static mw_grouping types_of(const answer *self)
 /* What [node] retains, by type and, if the tracer knows, by line. */
 static mw_status put_contents(answer *self, uint32_t node)
 {
-    uint32_t position = self->study->tree.position_of[node];
+    uint32_t dict = module_dict_of(self, node);
+    uint32_t position = self->study->tree.position_of[dict != 0 ? dict : node];
     mw_grouping grouping = types_of(self);
     mw_status status = put_below(self, "retained_types", position, &grouping, put_type_group);
 
@@ -342,48 +360,46 @@ static mw_status answer_sites(answer *self)
 
 /* ── modules ─────────────────────────────────────────────────────────────────────── */
 
-/* A module and its dict are one; the last root in the list is the dict, if there is one. */
-static mw_status put_module(answer *self, uint32_t node, uint32_t dict, PyObject *name)
+static void put_module(answer *self, uint32_t node, PyObject *name)
 {
-    mw_heap_study *study = self->study;
-    const mw_dominators *tree = &study->tree;
-    mw_retained_sum sum = {.objects = tree->end[tree->position_of[node]] - tree->position_of[node],
-                           .retained_bytes = retained_of(self, node),
-                           .bytes = mw_object_graph_size(&study->heap.graph, node)};
+    const mw_dominators *tree = &self->study->tree;
+    const mw_object_graph *graph = &self->study->heap.graph;
+    uint32_t dict = module_dict_of(self, node);
+    mw_retained_sum sum = {
+        .objects = tree->end[tree->position_of[node]] - tree->position_of[node],
+        .bytes = mw_object_graph_size(graph, node),
+        .retained_bytes = retained_of(self, node),
+    };
 
     if (dict != 0) {
         sum.objects += tree->end[tree->position_of[dict]] - tree->position_of[dict];
-        sum.retained_bytes += retained_of(self, dict);
-        sum.bytes += mw_object_graph_size(&study->heap.graph, dict);
+        sum.bytes += mw_object_graph_size(graph, dict);
     }
     mw_heap_json_open(&self->json, NULL, "{");
     put_str(self, "module", name);
-    mw_heap_json_number(&self->json, "node", dict != 0 ? dict : node);
+    mw_heap_json_number(&self->json, "node", node);
     put_sum(self, &sum);
     mw_heap_json_close(&self->json, "}");
-    return MW_OK;
 }
 
+/* Of the roots of one name the first is what sys.modules has, and its dict may follow. */
 static mw_status answer_modules(answer *self)
 {
     const mw_heap *heap = &self->study->heap;
     const mw_object_graph *graph = &heap->graph;
-    mw_status status = MW_OK;
+    uint32_t last_label = 0;
 
     mw_heap_json_open(&self->json, "rows", "[");
-    for (uint32_t i = 0; i < graph->root_count && status == MW_OK; i++) {
+    for (uint32_t i = 0; i < graph->root_count; i++) {
         const mw_graph_root *root = &graph->roots[i];
-        bool has_dict = i + 1 < graph->root_count && root[1].kind == MW_ROOT_MODULE &&
-                        root[1].label == root->label;
 
-        if (root->kind != MW_ROOT_MODULE)
+        if (root->kind != MW_ROOT_MODULE || root->label == last_label)
             continue;
-        status = put_module(self, root->node, has_dict ? root[1].node : 0,
-                            mw_heap_module_name(heap, root->label));
-        i += has_dict;
+        last_label = root->label;
+        put_module(self, root->node, mw_heap_module_name(heap, root->label));
     }
     mw_heap_json_close(&self->json, "]");
-    return status;
+    return MW_OK;
 }
 
 /* ── objects ─────────────────────────────────────────────────────────────────────── */

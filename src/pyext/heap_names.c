@@ -141,13 +141,6 @@ static void write_code_place(const PyCodeObject *code, mw_sink *sink)
     mw_sink_format(sink, ":%d)", code->co_firstlineno);
 }
 
-static void write_count(const mw_heap *heap, const mw_heap_type *type, Py_ssize_t count,
-                        mw_sink *sink)
-{
-    write_type_name(heap, type->type, sink);
-    mw_sink_format(sink, "(%lld)", (long long)count);
-}
-
 /* Module, function or type: a word and a name. */
 static void write_named(const char *word, PyObject *name, mw_sink *sink)
 {
@@ -208,6 +201,73 @@ static void write_thread_name(PyObject *object, mw_sink *sink)
     }
 }
 
+/* Each `write_…` below returns false, having written nothing, if it is not for this shape. */
+
+/* Containers, with how much is in them. */
+static bool write_container(const mw_heap *heap, const mw_heap_type *type, PyObject *object,
+                            mw_sink *sink)
+{
+    Py_ssize_t count;
+
+    switch (type->shape) {
+    case MW_SHAPE_LIST:
+    case MW_SHAPE_TUPLE:
+    case MW_SHAPE_BYTES:
+    case MW_SHAPE_BYTEARRAY:
+    case MW_SHAPE_ARRAY:
+    case MW_SHAPE_DEQUE:
+        count = Py_SIZE(object);
+        break;
+    case MW_SHAPE_DICT:
+    case MW_SHAPE_ORDERED_DICT:
+        count = ((PyDictObject *)object)->ma_used;
+        break;
+    case MW_SHAPE_SET:
+        count = ((PySetObject *)object)->used;
+        break;
+    default:
+        return false;
+    }
+    write_type_name(heap, type->type, sink);
+    mw_sink_format(sink, "(%lld)", (long long)count);
+    return true;
+}
+
+/* What code is made of, by name. */
+static bool write_program_part(const mw_heap *heap, const mw_heap_type *type, PyObject *object,
+                               mw_sink *sink)
+{
+    switch (type->shape) {
+    case MW_SHAPE_MODULE:
+        write_named("module ", ((PyModuleObject *)object)->md_name, sink);
+        return true;
+    case MW_SHAPE_TYPE:
+        mw_sink_text(sink, "class ");
+        write_type_name(heap, (PyTypeObject *)object, sink);
+        return true;
+    case MW_SHAPE_FUNCTION:
+        write_named("function ", ((PyFunctionObject *)object)->func_qualname, sink);
+        return true;
+    case MW_SHAPE_METHOD:
+        write_method(object, sink);
+        return true;
+    case MW_SHAPE_GENERATOR:
+        write_type_name(heap, type->type, sink);
+        write_named(" ", ((PyGenObject *)object)->gi_qualname, sink);
+        return true;
+    case MW_SHAPE_FRAME_OBJECT:
+        mw_sink_text(sink, "frame ");
+        write_code_place(mw_layout_code_of(object, false), sink);
+        return true;
+    case MW_SHAPE_CODE:
+        mw_sink_text(sink, "code ");
+        write_code_place((PyCodeObject *)object, sink);
+        return true;
+    default:
+        return false;
+    }
+}
+
 void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink)
 {
     const mw_heap_type *type = mw_heap_type_of(heap, node);
@@ -218,59 +278,16 @@ void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink)
         write_code_place(mw_frames_code(mw_heap_frame_at(heap, node)), sink);
         return;
     }
-    switch (type->shape) {
-    case MW_SHAPE_STR:
+    if (type->shape == MW_SHAPE_STR) {
         write_quoted(object, sink);
         return;
-    case MW_SHAPE_INT:
-        if (type->is_exact) {
-            write_int(object, sink);
-            return;
-        }
-        break;
-    case MW_SHAPE_LIST:
-    case MW_SHAPE_TUPLE:
-    case MW_SHAPE_BYTES:
-    case MW_SHAPE_BYTEARRAY:
-    case MW_SHAPE_ARRAY:
-    case MW_SHAPE_DEQUE:
-        write_count(heap, type, Py_SIZE(object), sink);
-        return;
-    case MW_SHAPE_DICT:
-    case MW_SHAPE_ORDERED_DICT:
-        write_count(heap, type, ((PyDictObject *)object)->ma_used, sink);
-        return;
-    case MW_SHAPE_SET:
-        write_count(heap, type, ((PySetObject *)object)->used, sink);
-        return;
-    case MW_SHAPE_MODULE:
-        write_named("module ", ((PyModuleObject *)object)->md_name, sink);
-        return;
-    case MW_SHAPE_TYPE:
-        mw_sink_text(sink, "class ");
-        write_type_name(heap, (PyTypeObject *)object, sink);
-        return;
-    case MW_SHAPE_FUNCTION:
-        write_named("function ", ((PyFunctionObject *)object)->func_qualname, sink);
-        return;
-    case MW_SHAPE_METHOD:
-        write_method(object, sink);
-        return;
-    case MW_SHAPE_GENERATOR:
-        write_type_name(heap, type->type, sink);
-        write_named(" ", ((PyGenObject *)object)->gi_qualname, sink);
-        return;
-    case MW_SHAPE_FRAME_OBJECT:
-        mw_sink_text(sink, "frame ");
-        write_code_place(mw_layout_code_of(object, false), sink);
-        return;
-    case MW_SHAPE_CODE:
-        mw_sink_text(sink, "code ");
-        write_code_place((PyCodeObject *)object, sink);
-        return;
-    default:
-        break;
     }
+    if (type->shape == MW_SHAPE_INT && type->is_exact) {
+        write_int(object, sink);
+        return;
+    }
+    if (write_container(heap, type, object, sink) || write_program_part(heap, type, object, sink))
+        return;
     write_type_name(heap, type->type, sink);
     if (type->shape == MW_SHAPE_TASK)
         write_task_name(heap, node, sink);

@@ -32,6 +32,7 @@ static const known_type known_types[] = {
     {&PyModule_Type, MW_SHAPE_MODULE},
     {&PyCode_Type, MW_SHAPE_CODE},
     {&PyFunction_Type, MW_SHAPE_FUNCTION},
+    {&PyCFunction_Type, MW_SHAPE_BUILTIN},
     {&PyMethod_Type, MW_SHAPE_METHOD},
     {&PyCell_Type, MW_SHAPE_CELL},
     {&PyMemberDescr_Type, MW_SHAPE_DESCRIPTOR},

@@ -30,6 +30,7 @@ typedef enum mw_heap_shape {
     MW_SHAPE_GENERATOR,
     MW_SHAPE_FRAME_OBJECT,
     MW_SHAPE_FUNCTION,
+    MW_SHAPE_BUILTIN,
     MW_SHAPE_METHOD,
     MW_SHAPE_CELL,
     MW_SHAPE_DEQUE,

@@ -365,7 +365,10 @@ with memwhy.heap() as heap:
     together = heap.retained_together(views._listeners, views._sessions)
     assert alone < 0.2 * together and abs(together - alone - joint.bytes) < 0.02 * together
     assert any("render" in str(s) for s in heap.suspects(0.02))
-    assert heap.modules()[0].module == "app.views"
+    module = heap.modules()[0]
+    assert module.module == "app.views" and module.retained == heap.retained(views)
+    assert module.retained > first.retained + joint.bytes
+    assert heap.why(views).retained_types[0].size > 100_000
     assert heap.types()[0].retained > 0
     lines = [(row.file, row.line) for row in heap.sites()[:6]]
     assert ("app/views.py", 5) in lines, lines
