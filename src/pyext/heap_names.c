@@ -248,6 +248,10 @@ static bool write_program_part(const mw_heap *heap, const mw_heap_type *type, Py
     case MW_SHAPE_FUNCTION:
         write_named("function ", ((PyFunctionObject *)object)->func_qualname, sink);
         return true;
+    case MW_SHAPE_BUILTIN:
+        mw_sink_text(sink, "builtin ");
+        mw_sink_text(sink, ((PyCFunctionObject *)object)->m_ml->ml_name);
+        return true;
     case MW_SHAPE_METHOD:
         write_method(object, sink);
         return true;

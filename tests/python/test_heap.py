@@ -297,6 +297,7 @@ async def main():
         assert heap.why(task).text == "_asyncio.Task 'fetch-3'", heap.why(task).text
         assert heap.why(worker).text == "__main__.Worker 'worker-9'"
         assert heap.why(plain).text == "threading.Thread 'other'"
+        assert heap.why(print).text == "builtin print"
     task.cancel()
 asyncio.run(main())
 """)
