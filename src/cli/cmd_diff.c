@@ -60,14 +60,8 @@ typedef struct diff_work {
 
 /* ── options ─────────────────────────────────────────────────────────────────────── */
 
-static const char *const key_words[] = {"line",   "file",   "function", "module", "traceback",
-                                        "thread", "domain", "region",   NULL};
-static const mw_group_key keys[] = {MW_GROUP_LINE,   MW_GROUP_FILE,      MW_GROUP_FUNCTION,
-                                    MW_GROUP_MODULE, MW_GROUP_TRACEBACK, MW_GROUP_THREAD,
-                                    MW_GROUP_DOMAIN, MW_GROUP_REGION};
-
 static const mw_option option_rows[] = {
-    {"--by", MW_OPTION_CHOICE, .offset = offsetof(diff_options, by), .choices = key_words},
+    {"--by", MW_OPTION_CHOICE, .offset = offsetof(diff_options, by), .choices = mw_key_words},
     {"--top", MW_OPTION_COUNT, .offset = offsetof(diff_options, top), .maximum = TOP_MAXIMUM},
     {"--from", MW_OPTION_TEXT, .offset = offsetof(diff_options, from)},
     {"--to", MW_OPTION_TEXT, .offset = offsetof(diff_options, to)},
@@ -325,7 +319,7 @@ static int check_limit(const diff_work *work, mw_changes *changes, const mw_diff
                 mw_size_format(limit).text);
     else
         fprintf(stderr, "memwhy: one %s or more grew above the limit of %s",
-                work->options->by == 0 ? "line" : key_words[work->options->by],
+                work->options->by == 0 ? "line" : mw_key_words[work->options->by],
                 mw_size_format(limit).text);
     if (work->options->is_percent)
         fprintf(stderr, " (%s of %s)", work->options->limit, mw_size_format(changes->before).text);
@@ -385,7 +379,7 @@ static mw_status write_all(const diff_work *work, mw_view *view, const mw_differ
 
 static int compare(diff_work *work)
 {
-    mw_group_key by = keys[work->options->by];
+    mw_group_key by = mw_keys[work->options->by];
     mw_view view = {.snapshot = work->newer.shown.snapshot,
                     .older = older_snapshot(work),
                     .timeline = mw_capture_timeline(work->newer.subject->capture),

@@ -39,14 +39,8 @@ typedef struct report_options {
 
 /* ── options ─────────────────────────────────────────────────────────────────────── */
 
-static const char *const key_words[] = {"line",   "file",   "function", "module", "traceback",
-                                        "thread", "domain", "region",   NULL};
-static const mw_group_key keys[] = {MW_GROUP_LINE,   MW_GROUP_FILE,      MW_GROUP_FUNCTION,
-                                    MW_GROUP_MODULE, MW_GROUP_TRACEBACK, MW_GROUP_THREAD,
-                                    MW_GROUP_DOMAIN, MW_GROUP_REGION};
-
 static const mw_option option_rows[] = {
-    {"--by", MW_OPTION_CHOICE, .offset = offsetof(report_options, by), .choices = key_words},
+    {"--by", MW_OPTION_CHOICE, .offset = offsetof(report_options, by), .choices = mw_key_words},
     {"--top", MW_OPTION_COUNT, .offset = offsetof(report_options, top), .maximum = TOP_MAXIMUM},
     {"--at", MW_OPTION_TEXT, .offset = offsetof(report_options, shown.at)},
     {"--between", MW_OPTION_PAIR, .offset = offsetof(report_options, shown.between)},
@@ -109,7 +103,7 @@ static mw_status write_screen(const report_options *options, const mw_view *view
                               mw_error *reterr)
 {
     static mw_output output;
-    mw_group_key by = keys[options->by];
+    mw_group_key by = mw_keys[options->by];
     char started[40];
     mw_report report = {
         .view = view,

@@ -7,6 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const mw_key_words[] = {"line",   "file",   "function", "module", "traceback",
+                                    "thread", "domain", "region",   NULL};
+const mw_group_key mw_keys[] = {MW_GROUP_LINE,   MW_GROUP_FILE,      MW_GROUP_FUNCTION,
+                                MW_GROUP_MODULE, MW_GROUP_TRACEBACK, MW_GROUP_THREAD,
+                                MW_GROUP_DOMAIN, MW_GROUP_REGION};
+
 static mw_status fail_memory(mw_error *reterr)
 {
     return mw_error_set(reterr, MW_NO_MEMORY, "there is not enough memory for this capture.");

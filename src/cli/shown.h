@@ -7,6 +7,11 @@
 
 #include "cli/selection.h"
 #include "cli/subject.h"
+#include "core/group.h"
+
+/* What a row can be, as `--by` says it, and the keys that these words stand for. */
+extern const char *const mw_key_words[]; /* NULL ends them */
+extern const mw_group_key mw_keys[];
 
 /* What was asked for; borrowed from argv. */
 typedef struct mw_shown_options {
