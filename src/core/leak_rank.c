@@ -26,9 +26,9 @@ enum { WARM_UP_PART = 4 };
 #define PACE_OF_FILLING 0.75
 #define PACE_OF_STOPPED 0.2
 
-/* One-sided levels of Mann and Whitney's test: 5 %, and 1 % where several are made. */
-#define DEVIATIONS        1.645
-#define DEVIATIONS_STRICT 2.326
+/* The one-sided level of Mann and Whitney's test, 1 %: two or more are made of each line, and
+ * chance alone would slow down the growth of every twentieth leak at 5 %. */
+#define DEVIATIONS 2.326
 
 enum {
     /* Sums of several intervals swing less than single ones; ranks of eight still tell. */
@@ -279,7 +279,7 @@ static bool is_full_since(const judging *judged, uint32_t begin)
         return false;
     if (counts[0] > MW_TREND_POINTS_MAXIMUM)
         counts[0] = MW_TREND_POINTS_MAXIMUM;
-    return mw_ranks_below(after, counts[1], before, counts[0]) >= DEVIATIONS_STRICT;
+    return mw_ranks_below(after, counts[1], before, counts[0]) >= DEVIATIONS;
 }
 
 static bool is_full(const judging *judged)
