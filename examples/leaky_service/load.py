@@ -3,7 +3,8 @@
 
     python load.py PORT [SECONDS]
 
-What they ask is random, but the same in every run.  With SECONDS they take their time.
+What they ask is random, but the same in every run.  With SECONDS they take their time, and
+leave when it is over.
 """
 import http.client
 import json
@@ -46,7 +47,10 @@ def customer(port, name, seconds):
     began = time.monotonic()
     for number in range(VISITS):
         visit(connection, chance, name, number)
-        time.sleep(max(0, began + seconds * (number + 1) / VISITS - time.monotonic()))
+        spent = time.monotonic() - began
+        if seconds and spent > seconds:
+            break
+        time.sleep(max(0, seconds * (number + 1) / VISITS - spent))
     connection.close()
 
 
