@@ -122,11 +122,14 @@ static inline void leak_a_part(leak_model *model)
     double life = 0.3 + model_uniform(model) * model->count / 30.0;
 
     for (uint32_t i = 0; i < model->count; i++)
-        for (uint32_t left = model_poisson(model, rate); left > 0; left--)
-            model_blocks(model, i,
-                         model_uniform(model) < share ? MODEL_FOREVER
-                                                      : i + model_exponential(model, life),
-                         200 + mw_random_below(&model->random, 200), 1);
+        for (uint32_t left = model_poisson(model, rate); left > 0; left--) {
+            /* Drawn one after the other: compilers evaluate arguments in different orders. */
+            uint32_t bytes = 200 + mw_random_below(&model->random, 200);
+            uint32_t death =
+                model_uniform(model) < share ? MODEL_FOREVER : i + model_exponential(model, life);
+
+            model_blocks(model, i, death, bytes, 1);
+        }
 }
 
 /* Sessions of which some are never closed. */
@@ -292,7 +295,7 @@ static inline void sawtooth(leak_model *model)
 /* Jobs wait their turn; the load swings around what can be served. */
 static inline void queue_of_jobs(leak_model *model)
 {
-    double served = 0, arrived = 0, capacity = 100;
+    double served = 0, capacity = 100;
     double load = 0.8 + model_uniform(model) * 0.17;
     static double work[MODEL_MOMENTS_MAXIMUM];
 
@@ -302,7 +305,6 @@ static inline void queue_of_jobs(leak_model *model)
     }
     for (uint32_t i = 0; i < model->count; i++) {
         uint32_t death;
-        arrived += work[i];
         served = fmax(served, capacity * i);
         served += work[i];
         death = (uint32_t)(served / capacity);
