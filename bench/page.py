@@ -165,6 +165,15 @@ def figures_goals(results):
     return table(["", "goal", *(name.removeprefix("cpython-") for name in results.of)], rows)
 
 
+def figures_means(results, name):
+    """The means of one interpreter's suite, a row for each table of programs."""
+    result = results.of.get(name, {})
+    shown = suite.columns_in(result.get("suite", {}).get("programs", {}))
+    rows = [[title, *(ratio(mean_of(result, of, column)) for column in shown)]
+            for of, title in suite.TABLES.items()]
+    return table(["", *shown], rows)
+
+
 def figures_exact(results):
     """The exact column of every program on every interpreter."""
     names = [name for name in workloads.names()]
@@ -197,9 +206,10 @@ def figures_part(results, part, name):
 
 def figures(results, request):
     name, *arguments = request.split()
-    makers = {"goals": figures_goals, "exact": figures_exact, "machines": figures_machines}
+    makers = {"goals": figures_goals, "means": figures_means, "exact": figures_exact,
+              "machines": figures_machines}
     if name in makers:
-        return makers[name](results)
+        return makers[name](results, *arguments)
     return figures_part(results, name, *arguments)
 
 
