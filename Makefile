@@ -47,7 +47,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build page demo demo-leaks test test-unit test-unit-clang test-page test-python test-all asan ubsan tsan \
-        valgrind torture fuzz leaks leaks-here cpython-suite bench bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
+        valgrind torture fuzz leaks leaks-here cpython-suite bench bench-captures bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
         lint-spelling lint-page compile-gcc compile-clang tidy format clean
 
 help: ## this list
@@ -248,9 +248,12 @@ $(bench_captures)/capture_bench: $(environment) $(sources) bench/capture_bench.c
 	@$(call configured,$(bench_captures),-Dpython=false -Dtests=true -Dbuildtype=release)
 	@$(NINJA) -C $(bench_captures) capture_bench >/dev/null
 
-bench: build $(bench_tools) $(bench_lines)/built $(bench_captures)/capture_bench ## all measurements but pyperformance's, and docs/performance.md (half an hour)
-	$(python) bench/run.py --lines=$(bench_lines) \
-	    --captures=$(bench_captures)/capture_bench $(BENCH)
+bench-captures: build $(bench_tools) $(bench_captures)/capture_bench ## captures and reports, beside memray's
+	$(python) bench/run.py --parts captures --captures=$(bench_captures)/capture_bench $(BENCH)
+	$(python) bench/page.py
+
+bench: build $(bench_tools) $(bench_lines)/built ## all measurements but pyperformance's, and docs/performance.md (half an hour)
+	$(python) bench/run.py --lines=$(bench_lines) $(BENCH)
 	$(python) bench/page.py
 
 bench-quick: build ## a tenth of the same, in three minutes; BENCH='--only json,tree'

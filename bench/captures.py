@@ -69,14 +69,25 @@ def median_call(command):
             "resident_kib": max(answer[1] for answer in answers)}
 
 
+def has_page(tool, file, page):
+    """Whether this build has pages: one that was made without node has none."""
+    tried = subprocess.run(tool.page(file, page), capture_output=True, text=True)
+    return "has no page" not in tried.stderr
+
+
+def measure_page(tool, file, page):
+    if not has_page(tool, file, page):
+        return {}
+    return {"page": median_call(tool.page(file, page)), "page_bytes": os.path.getsize(page)}
+
+
 def measure_program(name, scale, tool, directory):
     file = os.path.join(directory, f"{name}{tool.extension}")
     page = os.path.join(directory, "page.html")
     script = [str(jobs.HERE / "captured.py"), name, str(scale)]
     run_seconds, _ = call([*tool.capture(file), *script])
     return {"run_seconds": jobs.rounded(run_seconds), "bytes": os.path.getsize(file),
-            "text": median_call(tool.text(file)), "page": median_call(tool.page(file, page)),
-            "page_bytes": os.path.getsize(page)}
+            "text": median_call(tool.text(file))} | measure_page(tool, file, page)
 
 
 def measure_large(builder, directory):
@@ -84,8 +95,9 @@ def measure_large(builder, directory):
     file = os.path.join(directory, "large.memwhy")
     subprocess.run([builder, file], check=True, stdout=subprocess.DEVNULL)
     tool = ours()
-    return {"bytes": os.path.getsize(file), "text": median_call(tool.text(file)),
-            "page": median_call(tool.page(file, os.path.join(directory, "page.html")))}
+    page = os.path.join(directory, "page.html")
+    return {"bytes": os.path.getsize(file),
+            "text": median_call(tool.text(file))} | measure_page(tool, file, page)
 
 
 def run(runner, options):
@@ -115,9 +127,10 @@ def size(count):
 
 
 def row_of(name, tool, of):
+    page = ([seconds(of["page"]["seconds"]), size(of["page_bytes"])] if "page" in of
+            else ["–", "–"])
     return [name, tool, seconds(of["run_seconds"]), size(of["bytes"]),
-            seconds(of["text"]["seconds"]), size(of["text"]["resident_kib"] * 1024),
-            seconds(of["page"]["seconds"]), size(of["page_bytes"])]
+            seconds(of["text"]["seconds"]), size(of["text"]["resident_kib"] * 1024), *page]
 
 
 def show(result):
@@ -131,7 +144,9 @@ def show(result):
         of = result["large"]
         text += (f"\n100,000 sites and 1,000 snapshots, {size(of['bytes'])}: `memwhy report` "
                  f"{seconds(of['text']['seconds'])} and "
-                 f"{size(of['text']['resident_kib'] * 1024)}, with `--html` "
-                 f"{seconds(of['page']['seconds'])} and "
-                 f"{size(of['page']['resident_kib'] * 1024)}.\n")
+                 f"{size(of['text']['resident_kib'] * 1024)}")
+        if "page" in of:
+            text += (f", with `--html` {seconds(of['page']['seconds'])} and "
+                     f"{size(of['page']['resident_kib'] * 1024)}")
+        text += ".\n"
     return text

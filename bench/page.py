@@ -28,6 +28,7 @@ from tables import ratio, seconds, table
 PAGES = [jobs.TREE / "docs/performance.md", jobs.TREE / "README.md"]
 RESULTS = jobs.HERE / "results"
 PLACE = re.compile(r"(<!-- figures: (.+?) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+ALONE = ("captures", "pyperformance")    # in results of their own
 PARTS = {"suite": suite, "pairs": pairs, "instructions": instruction_counts, "heaps": heaps,
          "snapshots": snapshots, "sources": sources, "captures": captures,
          "pyperformance": pyperformance_suite}
@@ -37,18 +38,29 @@ def version_key(name):
     return [int(number) for number in re.findall(r"\d+", name)]
 
 
+def interpreter_of(name):
+    for part in ALONE:
+        name = name.removesuffix(f".{part}")
+    return name
+
+
 class Results:
     """The results of every interpreter that there are, oldest first."""
 
     def __init__(self, directory):
         paths = {path.name.removesuffix(".json"): path for path in directory.glob("*.json")}
-        names = sorted({name.removesuffix(".pyperformance") for name in paths}, key=version_key)
+        names = sorted({interpreter_of(name) for name in paths}, key=version_key)
         self.of = {}
+        self.machines = {}
         for name in names:
             self.of[name] = json.loads(paths[name].read_text()) if name in paths else {}
-            extra = paths.get(name + ".pyperformance")
-            if extra:
-                self.of[name]["pyperformance"] = json.loads(extra.read_text())["pyperformance"]
+            if name in paths:
+                self.machines[name] = self.of[name]
+            for part in ALONE:
+                if f"{name}.{part}" in paths:
+                    alone = json.loads(paths[f"{name}.{part}"].read_text())
+                    self.of[name][part] = alone[part]
+                    self.machines[f"{name}, {part}"] = alone
 
 
 # ── one figure each ────────────────────────────────────────────────────────────────────
@@ -185,7 +197,7 @@ def figures_exact(results):
 
 def figures_machines(results):
     lines = []
-    for name, result in results.of.items():
+    for name, result in results.machines.items():
         if "machine" in result:
             of = result["machine"]
             lines.append(

@@ -29,8 +29,10 @@ import sources
 import suite
 
 PARTS = {"suite": suite, "pairs": pairs, "instructions": instructions, "heaps": heaps,
-         "snapshots": snapshots, "sources": sources, "captures": captures}
-ALONE = {"pyperformance": pyperformance_suite}     # long, so only when it is asked for
+         "snapshots": snapshots, "sources": sources}
+# Only when it is asked for, and into results of its own: what takes long, and what takes a
+# quiet machine whole.
+ALONE = {"captures": captures, "pyperformance": pyperformance_suite}
 
 
 def interpreter():
@@ -58,7 +60,7 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     options.whole = not (options.quick or options.scale or options.repeat or options.only
                          or options.columns or options.other
-                         or options.parts not in (list(PARTS), list(ALONE)))
+                         or options.parts not in (list(PARTS), *([name] for name in ALONE)))
     if options.columns is None:
         options.columns = [name for name in columns.MAKERS if name != "other"]
         if options.quick:
@@ -77,7 +79,7 @@ def where(options):
     if options.output:
         return options.output
     if options.whole:
-        alone = "" if options.parts == list(PARTS) else "".join("." + name for name in ALONE)
+        alone = "" if options.parts == list(PARTS) else "." + options.parts[0]
         return jobs.HERE / "results" / f"{interpreter()}{alone}.json"
     return jobs.TREE / "build" / "bench.json"
 

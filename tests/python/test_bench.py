@@ -71,6 +71,20 @@ def test_a_tiny_run_measures_every_part(tiny_run):
     assert results["sources"]["distinct"] >= 0
 
 
+def test_captures_are_made_and_reported(tmp_path):
+    output = tmp_path / "results.json"
+    done = run(BENCH / "run.py", "--scale", "0.001", "--parts", "captures", "--columns",
+               "untraced,exact", "--output", output)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(output.read_text())["captures"]["programs"]
+    assert set(found) == {"json", "tree", "parsers", "mixed"}
+    for tools in found.values():
+        assert tools["memwhy"]["bytes"] > 1000
+        assert tools["memwhy"]["text"]["seconds"] > 0
+        # A build without node has no pages.
+        assert tools["memwhy"].get("page_bytes", 10_001) > 10_000
+
+
 def test_a_run_says_which_build_it_measured(tiny_run):
     done, results = tiny_run
     found = json.loads(in_bench("import json, memwhy\n"
