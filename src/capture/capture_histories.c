@@ -69,6 +69,7 @@ static void tell_kept(gathering *work)
                 work->histories, work->group_of_site[site],
                 mw_snapshot_site(work->snapshot, (mw_site){site}).epoch,
                 (mw_tally){work->told[site].live_bytes, work->told[site].live_blocks});
+    mw_histories_finish(work->histories);
 }
 
 /* When the next moment is wanted, with [snapshots] still to come until [end_ns]: they all are

@@ -6,6 +6,7 @@
 #include "core/histories.h"
 
 #include <assert.h>
+#include <math.h>
 
 enum { LIVE_BYTES, LIVE_BLOCKS, KEPT_BYTES, KEPT_BLOCKS, BORN_BYTES, DIED_BYTES, DIED_BLOCKS };
 
@@ -33,10 +34,13 @@ mw_status mw_histories_init(mw_histories *ret_histories, uint32_t group_count, u
     histories.work = mw_alloc_array(alloc, capacity, sizeof *histories.work);
     histories.numbers = mw_alloc_array(alloc, number_count(&histories), sizeof *histories.numbers);
     histories.live = mw_alloc_array(alloc, group_count, sizeof *histories.live);
+    histories.kept = mw_alloc_array(alloc, capacity, sizeof *histories.kept);
+    histories.own_work = mw_alloc_array(alloc, group_count, sizeof *histories.own_work);
     histories.births = mw_alloc_array(alloc, epoch_count, sizeof *histories.births);
     *ret_histories = histories;
     if (histories.times != NULL && histories.work != NULL && histories.numbers != NULL &&
-        histories.live != NULL && histories.births != NULL)
+        histories.live != NULL && histories.kept != NULL && histories.own_work != NULL &&
+        histories.births != NULL)
         return MW_OK;
     mw_histories_done(ret_histories);
     return MW_NO_MEMORY;
@@ -54,6 +58,10 @@ void mw_histories_done(mw_histories *histories)
                      number_count(histories) * sizeof *histories->numbers);
     mw_alloc_release(histories->alloc, histories->live,
                      histories->group_count * sizeof *histories->live);
+    mw_alloc_release(histories->alloc, histories->kept,
+                     histories->capacity * sizeof *histories->kept);
+    mw_alloc_release(histories->alloc, histories->own_work,
+                     histories->group_count * sizeof *histories->own_work);
     mw_alloc_release(histories->alloc, histories->births,
                      histories->epoch_count * sizeof *histories->births);
     *histories = (mw_histories){0};
@@ -104,6 +112,8 @@ void mw_histories_add(mw_histories *histories, const mw_history_change *change)
     live = &histories->live[change->group];
     live->bytes += change->after.bytes - change->before.bytes;
     live->blocks += change->after.blocks - change->before.blocks;
+    if (moment != 0)
+        histories->own_work[change->group] += (double)change->allocated_blocks;
     numbers_of(histories, change->group, BORN_BYTES)[moment] += (double)change->allocated_bytes;
     count_dead(histories, change, moment - birth);
 }
@@ -123,10 +133,33 @@ void mw_histories_keep(mw_histories *histories, uint32_t group, uint32_t epoch, 
     uint32_t birth = birth_of(histories, epoch);
 
     histories->is_finished = true;
+    histories->kept[birth] += (double)alive.blocks;
     if (group == MW_NO_GROUP)
         return;
     numbers_of(histories, group, KEPT_BYTES)[birth] += (double)alive.bytes;
     numbers_of(histories, group, KEPT_BLOCKS)[birth] += (double)alive.blocks;
+}
+
+void mw_histories_finish(mw_histories *histories)
+{
+    double kept = 0, most = 0;
+
+    for (uint32_t moment = 0; moment < histories->count; moment++) {
+        kept += histories->kept[moment];
+        /* An epoch that spans several moments counts as born at the first: no clock goes back. */
+        most = fmax(most, histories->work[moment] - kept);
+        histories->work[moment] = most;
+    }
+}
+
+/* Whether what died of the process's blocks tells how much it had to do: not where it is less
+ * than the group alone has allocated. */
+static bool tells_work(const mw_histories *histories, uint32_t group)
+{
+    uint32_t last = histories->count - 1;
+
+    return histories->has_totals && histories->count != 0 &&
+           histories->own_work[group] <= histories->work[last] - histories->work[0];
 }
 
 mw_history mw_histories_of(const mw_histories *histories, uint32_t group)
@@ -136,7 +169,7 @@ mw_history mw_histories_of(const mw_histories *histories, uint32_t group)
     return (mw_history){
         .count = histories->count,
         .times = histories->times,
-        .work = histories->has_totals ? histories->work : NULL,
+        .work = tells_work(histories, group) ? histories->work : NULL,
         .live_bytes = numbers_of(histories, group, LIVE_BYTES),
         .live_blocks = numbers_of(histories, group, LIVE_BLOCKS),
         .kept_bytes = has_epochs ? numbers_of(histories, group, KEPT_BYTES) : NULL,

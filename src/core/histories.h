@@ -25,9 +25,12 @@ typedef struct mw_histories {
     bool has_totals;  /* somebody said what was allocated                                 */
     bool is_finished; /* what is alive has been told apart by its birth                   */
     double *times;    /* owned; hours since the first moment                              */
-    double *work;     /* owned; blocks allocated by all sites, up to each moment          */
+    double *work;     /* owned; blocks allocated by all sites, up to each moment; in the end
+                         only those of them that have died                              */
+    double *kept;     /* owned; by birth: blocks of all sites that are alive in the end     */
     double *numbers;  /* owned; [group][which][moment]                                    */
     mw_tally *live;   /* owned; of each group, now                                        */
+    double *own_work; /* owned; blocks that each group has allocated since the first moment */
     uint32_t *births; /* owned; by epoch: the moment at which it was first seen, plus one */
 } mw_histories;
 
@@ -54,6 +57,8 @@ void mw_histories_end(mw_histories *histories);
 
 /* After the last moment: what of a site is alive, each site once. */
 void mw_histories_keep(mw_histories *histories, uint32_t group, uint32_t epoch, mw_tally alive);
+/* After that: what is alive is no measure of the work that was done. */
+void mw_histories_finish(mw_histories *histories);
 
 /* Borrowed from the histories. */
 mw_history mw_histories_of(const mw_histories *histories, uint32_t group);

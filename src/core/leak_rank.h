@@ -25,7 +25,8 @@
 typedef struct mw_history {
     uint32_t count;
     const double *times;       /* hours since the first moment, rising                       */
-    const double *work;        /* blocks that the whole process has allocated; NULL: unknown */
+    const double *work;        /* blocks that the process has allocated and freed; NULL: unknown,
+                                  or no measure of how much it had to do                     */
     const double *live_bytes;  /* alive at the moment                                        */
     const double *live_blocks; /* likewise                                                   */
     /* By when it was born: between the moment before and this one.  [0] has all from before

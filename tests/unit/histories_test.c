@@ -128,6 +128,29 @@ TEST(histories, count_the_work_of_sites_without_a_group)
     mw_histories_done(&histories);
 }
 
+TEST(histories, do_not_take_a_groups_own_blocks_for_work)
+{
+    mw_history_change own = {.allocated_blocks = 6}, other = {.group = MW_NO_GROUP};
+    mw_histories histories;
+
+    /* What was before the first moment, of anybody, tells nothing; nor does what is kept. */
+    for (uint64_t others = 5; others <= 6; others++) {
+        CHECK_OK(mw_histories_init(&histories, 1, 2, 2, mw_alloc_system()));
+        for (uint32_t moment = 0; moment < 2; moment++) {
+            other.epoch = moment;
+            other.allocated_blocks = moment == 0 ? 1000 : others + 3;
+            mw_histories_begin(&histories, moment);
+            mw_histories_add(&histories, &own);
+            mw_histories_add(&histories, &other);
+            mw_histories_end(&histories);
+        }
+        mw_histories_keep(&histories, MW_NO_GROUP, 1, (mw_tally){90, 9});
+        mw_histories_finish(&histories);
+        CHECK_EQ(mw_histories_of(&histories, 0).work != NULL, others == 6);
+        mw_histories_done(&histories);
+    }
+}
+
 TEST(histories, without_epochs_or_totals_say_so)
 {
     mw_histories histories;
@@ -163,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(histories, are_what_counting_each_block_gives),
         CASE(histories, count_the_work_of_sites_without_a_group),
+        CASE(histories, do_not_take_a_groups_own_blocks_for_work),
         CASE(histories, without_epochs_or_totals_say_so),
         CASE(histories, return_every_byte_whichever_allocation_fails),
     };

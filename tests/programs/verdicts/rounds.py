@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Time for programs whose memory is judged.
 
-Under `memwhy run -o FILE` each round ends with a snapshot, so that a series is the same in
-every run and takes no time.  With MEMWHY_ROUND=0.1 in the environment a round lasts so many
-seconds instead, for `memwhy run --every`.
+Under `memwhy run -o FILE` each round ends with a snapshot and a pause, so that a series is the
+same in every run but for the clock, and on the clock rounds are alike: without the pause a
+round that allocates less would be over sooner, and a cache that fills would never slow down.
+With MEMWHY_ROUND=0.1 in the environment a round lasts so many seconds instead, for
+`memwhy run --every`.
 
 In the programs beside this file each line whose verdict is known says so in a comment,
 "verdict: leak" or "verdict: steady | levels off"; no other line may be called a leak.
 """
 import os
 import time
+
+PAUSE = 0.005  # seconds; some times what the work of a round takes
 
 
 def rounds(count=60):
@@ -19,6 +23,7 @@ def rounds(count=60):
         yield number
         if seconds is None:
             look()
+            time.sleep(PAUSE)
         else:
             time.sleep(float(seconds))
 
