@@ -93,7 +93,9 @@ def main(arguments=None):
         results[name] = part.run(runner, options)
         print(part.show(results[name]), flush=True)
     results["machine"]["load_after"] = jobs.rounded(os.getloadavg()[0])
-    results["builds"] = runner.builds
+    # Relative to this tree: where it lies is nobody's business.
+    results["builds"] = {column: build | {"path": os.path.relpath(build["path"], jobs.TREE)}
+                         for column, build in runner.builds.items()}
     results["skipped"] = runner.skipped
     output = where(options)
     output.parent.mkdir(parents=True, exist_ok=True)
