@@ -60,25 +60,12 @@ static mw_status write_with(const shop_difference *shop, difference_writer write
 static mw_snapshot *later_shop(void)
 {
     mw_snapshot_builder *builder = new_builder();
-    const call visits[] = {MAIN, {"/home/me/shop/visits.py", 31, "Visits.record"}, {0}};
-    const call decoder[] = {MAIN,
-                            {"/home/me/shop/orders.py", 77, "Orders.accept"},
-                            {STDLIB "json/__init__.py", 346, "loads"},
-                            {STDLIB "json/decoder.py", 353, "JSONDecoder.raw_decode"},
-                            {0}};
-    const call imports[] = {{"/home/me/shop/app.py", 3, "<module>"},
-                            {"<frozen importlib._bootstrap>", 1176, "_find_and_load"},
-                            {"<frozen importlib._bootstrap_external>", 729, "_compile_bytecode"},
-                            {0}};
-    const call server[] = {{STDLIB "threading.py", 995, "Thread._bootstrap"},
-                           {STDLIB "http/server.py", 285, "parse_request"},
-                           {0}};
     const call fresh[] = {MAIN, {"/home/me/shop/a|`b`.py", 9, "put"}, {0}};
 
-    add_blocks(builder, visits, 200, 260005);
-    add_blocks(builder, decoder, 1000, 2500);
-    add_blocks(builder, imports, 300, 7000);
-    add_blocks(builder, server, 64, 2100);
+    add_blocks(builder, shop_visits, 200, 260005);
+    add_blocks(builder, shop_decoder, 1000, 2500);
+    add_blocks(builder, shop_imports, 300, 7000);
+    add_blocks(builder, shop_server, 64, 2100);
     add_blocks(builder, fresh, 100, 64);
     return finish(builder);
 }

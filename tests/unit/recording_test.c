@@ -3,7 +3,7 @@
 #include "tracer/recording.h"
 
 #include "capture/capture.h"
-#include "testing.h"
+#include "test_directory.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -12,8 +12,6 @@
 #include <unistd.h>
 
 #define SECOND UINT64_C(1000000000)
-
-static char directory[] = "/tmp/memwhy-recording-XXXXXX";
 
 static const mw_program program = {.name = "service.py",
                                    .command_line = "",
@@ -271,21 +269,6 @@ TEST(recording, returns_every_byte_whichever_allocation_fails)
         CHECK_EQ(failing.live_blocks, 0);
     }
     mw_capture_close(open_capture(path));
-}
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) != NULL ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-    char command[PATH_MAX];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", directory);
-    return system(command);
 }
 
 int main(void)

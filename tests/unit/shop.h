@@ -111,31 +111,34 @@ static inline mw_summary shop_summary(const mw_snapshot *snapshot, mw_group_key 
                         .width = 80};
 }
 
+/* Who calls whom there, the outermost first. */
+static const call shop_visits[] = {MAIN, {"/home/me/shop/visits.py", 31, "Visits.record"}, {0}};
+static const call shop_decoder[] = {MAIN,
+                                    {"/home/me/shop/orders.py", 77, "Orders.accept"},
+                                    {STDLIB "json/__init__.py", 346, "loads"},
+                                    {STDLIB "json/decoder.py", 353, "JSONDecoder.raw_decode"},
+                                    {0}};
+static const call shop_imports[] = {
+    {"/home/me/shop/app.py", 3, "<module>"},
+    {"<frozen importlib._bootstrap>", 1176, "_find_and_load"},
+    {"<frozen importlib._bootstrap_external>", 729, "_compile_bytecode"},
+    {0}};
+static const call shop_server[] = {{STDLIB "threading.py", 995, "Thread._bootstrap"},
+                                   {STDLIB "http/server.py", 285, "parse_request"},
+                                   {0}};
+
 /* A little of everything: lines of the program, of libraries, imports, the unknown. */
 static inline mw_snapshot *shop_snapshot(void)
 {
     mw_snapshot_builder *builder = new_builder();
-    const call visits[] = {MAIN, {"/home/me/shop/visits.py", 31, "Visits.record"}, {0}};
-    const call decoder[] = {MAIN,
-                            {"/home/me/shop/orders.py", 77, "Orders.accept"},
-                            {STDLIB "json/__init__.py", 346, "loads"},
-                            {STDLIB "json/decoder.py", 353, "JSONDecoder.raw_decode"},
-                            {0}};
-    const call imports[] = {{"/home/me/shop/app.py", 3, "<module>"},
-                            {"<frozen importlib._bootstrap>", 1176, "_find_and_load"},
-                            {"<frozen importlib._bootstrap_external>", 729, "_compile_bytecode"},
-                            {0}};
-    const call server[] = {{STDLIB "threading.py", 995, "Thread._bootstrap"},
-                           {STDLIB "http/server.py", 285, "parse_request"},
-                           {0}};
     const call installed[] = {
         MAIN, {"/home/me/shop/.venv/lib/python3.11/site-packages/lru/cache.py", 9, "put"}, {0}};
     const call unknown[] = {{"<unknown>", 0, NULL}, {0}};
 
-    add_blocks(builder, visits, 200, 60005);
-    add_blocks(builder, decoder, 1000, 4000);
-    add_blocks(builder, imports, 300, 7000);
-    add_blocks(builder, server, 64, 2000);
+    add_blocks(builder, shop_visits, 200, 60005);
+    add_blocks(builder, shop_decoder, 1000, 4000);
+    add_blocks(builder, shop_imports, 300, 7000);
+    add_blocks(builder, shop_server, 64, 2000);
     add_blocks(builder, installed, 100, 64);
     add_blocks(builder, unknown, 5000, 1);
     return finish(builder);

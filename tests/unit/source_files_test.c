@@ -2,14 +2,12 @@
 #define _GNU_SOURCE
 #include "tracer/source_files.h"
 
-#include "testing.h"
+#include "test_directory.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char directory[] = "/tmp/memwhy-source-files-XXXXXX";
 
 static void write_file(const char *name, const char *text, size_t length)
 {
@@ -152,21 +150,6 @@ TEST(source_files, returns_every_byte_whichever_allocation_fails)
         mw_source_files_done(&files);
         CHECK_EQ(failing.live_blocks, 0);
     }
-}
-
-static int make_directory(void **state)
-{
-    (void)state;
-    return mkdtemp(directory) != NULL ? 0 : -1;
-}
-
-static int remove_directory(void **state)
-{
-    char command[PATH_MAX];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", directory);
-    return system(command);
 }
 
 int main(void)
