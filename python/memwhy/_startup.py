@@ -134,9 +134,9 @@ def _capture_line():
     try:
         size = _shown(os.stat(state["path"]).st_size)
     except OSError:
-        return f"The capture could not be written to {state['path']}.\n"
+        return f"The capture could not be written to {_clean(state['path'])}.\n"
     count = state["snapshots"]
-    text = (f"The capture is in {_relative(state['path'])}: "
+    text = (f"The capture is in {_clean(_relative(state['path']))}: "
             f"{count} snapshot{'' if count == 1 else 's'}, {size}.")
     if state["failures"]:
         text += f"  {state['failures']} could not be written."
@@ -147,6 +147,11 @@ def _relative(path):
     """The shorter of two names."""
     beneath = os.path.join(os.getcwd(), "")
     return path[len(beneath):] if path.startswith(beneath) else path
+
+
+def _clean(text):
+    """As a terminal may see it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _shown(size):
@@ -186,7 +191,7 @@ def _write_json(run, text):
     try:
         _write_file(run.json_path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        _say(run, f"memwhy: cannot write \"{run.json_path}\": {error.strerror}.\n")
+        _say(run, f"memwhy: cannot write \"{_clean(run.json_path)}\": {error.strerror}.\n")
 
 
 def _write_file(path, data):

@@ -2,20 +2,33 @@
 #define _GNU_SOURCE
 #include "cli/command.h"
 
+#include "render/render.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* Whatever the sentence quotes may have been made to move a terminal's cursor, or to look like a
+ * second sentence. */
 int mw_command_fail(const char *format, ...)
 {
     va_list arguments;
+    mw_buffer clean;
+    char *sentence;
+    int length;
 
     va_start(arguments, format);
-    fputs("memwhy: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    length = vasprintf(&sentence, format, arguments);
     va_end(arguments);
+    if (length < 0)
+        return MW_EXIT_USAGE;
+    mw_buffer_init(&clean, mw_alloc_system());
+    mw_sink_clean(&clean.sink, sentence, (size_t)length, UINT32_MAX);
+    fprintf(stderr, "memwhy: %s\n", clean.bytes == NULL ? "" : clean.bytes);
+    mw_buffer_done(&clean);
+    free(sentence);
     return MW_EXIT_USAGE;
 }
 

@@ -25,7 +25,8 @@ typedef struct mw_command {
 } mw_command;
 
 /* Says one sentence on stderr, `memwhy: <sentence>`, and returns MW_EXIT_USAGE, so that
- * a complaint is one statement: `return mw_command_fail("…", …);` */
+ * a complaint is one statement: `return mw_command_fail("…", …);`  Control characters in what
+ * it quotes become question marks. */
 int mw_command_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same with a sentence that a library function left, which may lack its full stop. */

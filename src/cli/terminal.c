@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "cli/terminal.h"
 
+#include "render/render.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,10 +81,15 @@ static void set_timer(time_t seconds)
 void mw_progress_begin(const char *what)
 {
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    mw_buffer clean;
 
     if (!is_smart(STDERR_FILENO))
         return;
-    snprintf(progress_text, sizeof progress_text, "memwhy: %.50s … ", what);
+    mw_buffer_init(&clean, mw_alloc_system());
+    mw_sink_clean(&clean.sink, what, strlen(what), UINT32_MAX);
+    snprintf(progress_text, sizeof progress_text, "memwhy: %.50s … ",
+             clean.bytes == NULL ? "" : clean.bytes);
+    mw_buffer_done(&clean);
     progress_seconds = 0;
     sigaction(SIGALRM, &action, NULL);
     set_timer(1);

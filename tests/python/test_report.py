@@ -392,6 +392,17 @@ def test_a_hostile_name_does_no_harm(tmp_path):
         assert "script" in text or option == ("--by", "module")
 
 
+def test_a_hostile_name_is_one_sentence(tmp_path):
+    assert refused("report", "a\033[31mb\nmemwhy: c") == (
+        "memwhy: a?[31mb?memwhy: c: cannot be opened: No such file or directory.\n")
+
+
+def test_a_hostile_name_of_a_capture_is_shown_without_harm(tmp_path):
+    result = memwhy("run", "-o", "a\033[31mb\nc", "-c", "", cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stderr.splitlines()[-1].startswith("The capture is in a?[31mb?c: 1 snapshot, ")
+
+
 # ── refusals ───────────────────────────────────────────────────────────────────────────
 
 @pytest.mark.parametrize("arguments, expected", [

@@ -167,6 +167,16 @@ TEST(option_table, complain_in_one_sentence)
     check_complaint("--share 5", "memwhy: --share takes a percentage, as in \"5%\", not \"5\".\n");
 }
 
+TEST(option_table, complain_without_control_characters)
+{
+    check_complaint("--by \033]0;x\007",
+                    "memwhy: --by takes line, file or function, not \"?]0;x?\".\n");
+    check_complaint("--\302\233m",
+                    "memwhy: show has no option \"--?m\"; see \"memwhy help show\".\n");
+    check_complaint("--\303\274=x",
+                    "memwhy: show has no option \"--\303\274\"; see \"memwhy help show\".\n");
+}
+
 TEST(option_table, a_list_has_an_end)
 {
     char *argv[2 + MW_OPTION_LIST_MAXIMUM + 1] = {"show"};
@@ -191,6 +201,7 @@ int main(void)
         CASE(option_table, a_value_may_begin_with_a_dash_and_have_an_equals_sign),
         CASE(option_table, help_ends_the_reading),
         CASE(option_table, complain_in_one_sentence),
+        CASE(option_table, complain_without_control_characters),
         CASE(option_table, a_list_has_an_end),
     };
 
