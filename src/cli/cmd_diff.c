@@ -101,6 +101,20 @@ static int check_captures(const diff_options *options, const char *const *paths)
     return MW_EXIT_DONE;
 }
 
+static mw_status check_markdown(const diff_options *options, const char *const *inputs,
+                                mw_error *reterr)
+{
+    mw_status status;
+
+    if (options->markdown == NULL)
+        return MW_OK;
+    status = mw_output_spares("--markdown", options->markdown, inputs, reterr);
+    if (status != MW_OK)
+        return status;
+    return mw_format_files_spare(&options->files, options->files.count, "--markdown",
+                                 options->markdown, reterr);
+}
+
 static int check_options(diff_options *options, const char *const *paths)
 {
     const char *const inputs[] = {paths[0], paths[1], NULL};
@@ -117,7 +131,8 @@ static int check_options(diff_options *options, const char *const *paths)
                                    options->limit);
     }
     if (mw_shown_check(&options->shown, &error) != MW_OK ||
-        mw_format_files_check(&options->files, inputs, &error) != MW_OK)
+        mw_format_files_check(&options->files, inputs, &error) != MW_OK ||
+        check_markdown(options, inputs, &error) != MW_OK)
         return mw_command_fail_with(&error);
     return MW_EXIT_DONE;
 }

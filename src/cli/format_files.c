@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 bool mw_format_has_option(const char *name)
 {
@@ -32,34 +31,32 @@ bool mw_format_files_take(mw_format_files *files, const char *name, const char *
 
 /* ── checks ──────────────────────────────────────────────────────────────────────── */
 
-static bool is_same_file(const char *a, const char *b)
+mw_status mw_format_files_spare(const mw_format_files *files, size_t count, const char *option,
+                                const char *path, mw_error *reterr)
 {
-    struct stat info_a, info_b;
-
-    if (strcmp(a, b) == 0)
-        return true;
-    return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
-           info_a.st_ino == info_b.st_ino && S_ISREG(info_a.st_mode);
+    for (size_t i = 0; i < count; i++)
+        if (mw_output_is_same(path, files->items[i].path))
+            return mw_error_set(reterr, MW_BAD_INPUT,
+                                "--%s and %s cannot both be written to \"%.100s\".",
+                                files->items[i].renderer->name, option, path);
+    return MW_OK;
 }
 
 mw_status mw_format_files_check(const mw_format_files *files, const char *const *inputs,
                                 mw_error *reterr)
 {
-    for (size_t i = 0; i < files->count; i++) {
-        const char *path = files->items[i].path;
+    mw_status status = MW_OK;
 
-        for (const char *const *input = inputs; *input != NULL; input++)
-            if (is_same_file(path, *input))
-                return mw_error_set(reterr, MW_BAD_INPUT,
-                                    "--%s would overwrite the capture \"%.150s\".",
-                                    files->items[i].renderer->name, path);
-        for (size_t j = 0; j < i; j++)
-            if (is_same_file(path, files->items[j].path))
-                return mw_error_set(
-                    reterr, MW_BAD_INPUT, "--%s and --%s cannot both be written to \"%.100s\".",
-                    files->items[j].renderer->name, files->items[i].renderer->name, path);
+    for (size_t i = 0; i < files->count && status == MW_OK; i++) {
+        const char *path = files->items[i].path;
+        char option[40];
+
+        snprintf(option, sizeof option, "--%s", files->items[i].renderer->name);
+        status = mw_output_spares(option, path, inputs, reterr);
+        if (status == MW_OK)
+            status = mw_format_files_spare(files, i, option, path, reterr);
     }
-    return MW_OK;
+    return status;
 }
 
 /* ── writing ─────────────────────────────────────────────────────────────────────── */

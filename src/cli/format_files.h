@@ -29,6 +29,11 @@ bool mw_format_files_have(const mw_format_files *files, const char *format);
 mw_status mw_format_files_check(const mw_format_files *files, const char *const *inputs,
                                 mw_error *reterr) MW_MUST_CHECK;
 
+/* Refuses to write what [option] asks for to [path] if the first [count] have one that goes
+ * there. */
+mw_status mw_format_files_spare(const mw_format_files *files, size_t count, const char *option,
+                                const char *path, mw_error *reterr) MW_MUST_CHECK;
+
 /* Writes all of them; each is there whole or not at all. */
 mw_status mw_format_files_write(const mw_format_files *files, const mw_view *view, mw_alloc *alloc,
                                 mw_error *reterr) MW_MUST_CHECK;

@@ -12,6 +12,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool mw_output_is_same(const char *a, const char *b)
+{
+    struct stat info_a, info_b;
+
+    if (strcmp(a, b) == 0)
+        return true;
+    return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
+           info_a.st_ino == info_b.st_ino && S_ISREG(info_a.st_mode);
+}
+
+mw_status mw_output_spares(const char *option, const char *path, const char *const *inputs,
+                           mw_error *reterr)
+{
+    for (const char *const *input = inputs; *input != NULL; input++)
+        if (mw_output_is_same(path, *input))
+            return mw_error_set(reterr, MW_BAD_INPUT,
+                                "%s would overwrite the capture \"%.150s\".", option, path);
+    return MW_OK;
+}
+
 static mw_status fail(const mw_output *output, int number, mw_error *reterr)
 {
     if (*output->path == '\0')

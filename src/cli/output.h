@@ -21,6 +21,13 @@ typedef struct mw_output {
     size_t used; /* bytes of the buffer                      */
 } mw_output;
 
+/* Whether writing one replaces the other: the same name, or two names of one file. */
+bool mw_output_is_same(const char *a, const char *b);
+/* Refuses to write what [option] asks for to [path] if that is one of the [inputs] (ends with
+ * NULL). */
+mw_status mw_output_spares(const char *option, const char *path, const char *const *inputs,
+                           mw_error *reterr) MW_MUST_CHECK;
+
 /* "-" is standard output.  On failure there is nothing to close. */
 mw_status mw_output_open(mw_output *output, const char *path, mw_error *reterr) MW_MUST_CHECK;
 

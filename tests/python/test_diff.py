@@ -197,7 +197,12 @@ def test_parts_are_compared(versions):
     (("{old}", "/dev/null"), ""),
     (("{old}", "{new}", "--markdown", "/nowhere/x"), "No such file or directory"),
     (("{old}", "{new}", "--json", "{new}"), "would overwrite the capture"),
+    (("{old}", "{new}", "--markdown", "{old}"), "--markdown would overwrite the capture"),
+    (("{old}", "{new}", "--markdown", "x", "--json", "x"), "cannot both be written"),
+    (("{old}", "{new}", "--markdown", "-", "--csv", "-"), "cannot both be written"),
 ])
 def test_what_it_refuses(versions, arguments, expected):
     names = {"{old}": versions[0], "{new}": versions[1]}
+    before = [path.read_bytes() for path in versions]
     assert expected in refused("diff", *(names.get(word, word) for word in arguments))
+    assert [path.read_bytes() for path in versions] == before
