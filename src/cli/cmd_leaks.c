@@ -2,11 +2,13 @@
  *
  * `memwhy leaks`: which lines of a program leak, by a series of snapshots of it.
  */
+#include "base/quantity.h"
+#include "capture/capture_histories.h"
 #include "cli/capture_leaks.h"
-#include "cli/capture_source.h"
 #include "cli/command.h"
 #include "cli/option_table.h"
 #include "cli/output.h"
+#include "cli/subject.h"
 #include "cli/terminal.h"
 
 #include <unistd.h>
@@ -50,20 +52,18 @@ static const mw_option_table options_table = {
 
 /* ── writing ─────────────────────────────────────────────────────────────────────── */
 
-static mw_status write_leaks(const leaks_options *options, const mw_capture *capture,
+static mw_status write_leaks(const leaks_options *options, mw_subject *subject,
                              const mw_leaks *leaks, mw_error *reterr)
 {
     static mw_output output;
-    mw_capture_source source;
-    mw_leaks_page page = {.source = &source.source,
+    mw_leaks_page page = {.source = &subject->lines.source,
                           .top = (uint32_t)options->top,
                           .width = mw_terminal_width(STDOUT_FILENO),
                           .has_colour = mw_terminal_has_colour(STDOUT_FILENO)};
     mw_alloc *alloc = mw_alloc_system();
-    mw_status status;
+    mw_status status =
+        mw_output_open(&output, options->json == NULL ? "-" : options->json, reterr);
 
-    mw_capture_source_init(&source, capture, NULL);
-    status = mw_output_open(&output, options->json == NULL ? "-" : options->json, reterr);
     if (status != MW_OK)
         return status;
     if (options->json != NULL)
@@ -77,63 +77,85 @@ static mw_status write_leaks(const leaks_options *options, const mw_capture *cap
     return status;
 }
 
-static mw_status judge(const leaks_options *options, mw_capture *capture, bool *ret_leaks,
+/* What is later than the series would leave nothing to judge, and never fail. */
+static mw_status check_since(const leaks_options *options, const mw_subject *subject,
+                             mw_error *reterr)
+{
+    uint32_t last = mw_capture_last_alive(subject->capture);
+    uint64_t end_ns = mw_capture_point(subject->capture, last)->time_ns;
+
+    if (options->since_ns <= end_ns)
+        return MW_OK;
+    return mw_error_set(reterr, MW_BAD_INPUT, "--since %s: the series ends at %s.",
+                        mw_duration_format(options->since_ns).text,
+                        mw_duration_format(end_ns).text);
+}
+
+static mw_status judge(const leaks_options *options, mw_subject *subject, bool *ret_leaks,
                        mw_error *reterr)
 {
-    const mw_program *program = &mw_capture_timeline(capture)->program;
-    mw_places places = {.program = program->program_places,
-                        .program_count = program->program_place_count,
-                        .library = program->library_places,
-                        .library_count = program->library_place_count,
-                        .directory = program->directory};
     mw_leak_scope scope = {.by = grouping_keys[options->by],
-                           .places = &places,
+                           .places = &subject->places,
                            .only = options->only.words,
                            .only_count = options->only.count,
                            .exclude = options->exclude.words,
                            .exclude_count = options->exclude.count};
     mw_capture_leaks leaks;
-    mw_status status;
+    mw_status status = check_since(options, subject, reterr);
 
-    status =
-        mw_capture_leaks_init(&leaks, capture, &scope, options->since_ns, mw_alloc_pages(), reterr);
     if (status != MW_OK)
         return status;
+    mw_progress_begin("reading the series");
+    status = mw_capture_leaks_init(&leaks, subject->capture, &scope, options->since_ns,
+                                   mw_alloc_pages(), reterr);
     mw_progress_end();
-    status = write_leaks(options, capture, &leaks.leaks, reterr);
+    if (status != MW_OK)
+        return status;
+    status = write_leaks(options, subject, &leaks.leaks, reterr);
     *ret_leaks = leaks.leaks.counts[MW_VERDICT_LEAK] != 0;
     mw_capture_leaks_done(&leaks);
     return status;
+}
+
+/* ── the command ─────────────────────────────────────────────────────────────────── */
+
+static int check_options(const leaks_options *options)
+{
+    const char *const inputs[] = {options->capture, NULL};
+    mw_error error;
+
+    if (options->capture == NULL)
+        return mw_command_fail("leaks wants a capture; see \"memwhy help leaks\".");
+    if (options->json != NULL &&
+        mw_output_spares("--json", options->json, inputs, &error) != MW_OK)
+        return mw_command_fail_with(&error);
+    return MW_EXIT_DONE;
 }
 
 static int leaks_run(int argc, char **argv)
 {
     leaks_options options = {.top = TOP_DEFAULT};
     bool wants_help = false, has_leaks = false;
-    mw_capture *capture;
+    mw_subject subject = {0};
     mw_error error;
-    mw_status status;
-    int usage;
+    int status;
 
     (void)argc;
-    usage = mw_option_table_parse(&options_table, argv, &options, &options.capture, &wants_help);
-    if (usage != MW_EXIT_DONE)
-        return usage;
+    status = mw_option_table_parse(&options_table, argv, &options, &options.capture, &wants_help);
+    if (status != MW_EXIT_DONE)
+        return status;
     if (wants_help)
         return mw_command_help(&mw_command_leaks);
-    if (options.capture == NULL)
-        return mw_command_fail("leaks wants a capture; see \"memwhy help leaks\".");
-
-    mw_progress_begin("reading the capture");
-    status = mw_capture_open(options.capture, mw_alloc_pages(), &capture, &error);
-    if (status == MW_OK) {
-        status = judge(&options, capture, &has_leaks, &error);
-        mw_capture_close(capture);
-    }
-    mw_progress_end();
-    if (status != MW_OK)
-        return mw_command_fail_with(&error);
-    return options.fails && has_leaks ? MW_EXIT_CHECK_FAILED : MW_EXIT_DONE;
+    status = check_options(&options);
+    if (status != MW_EXIT_DONE)
+        return status;
+    if (mw_subject_open(&subject, options.capture, mw_alloc_pages(), &error) != MW_OK ||
+        judge(&options, &subject, &has_leaks, &error) != MW_OK)
+        status = mw_command_fail_with(&error);
+    else if (options.fails && has_leaks)
+        status = MW_EXIT_CHECK_FAILED;
+    mw_subject_close(&subject);
+    return status;
 }
 
 const mw_command mw_command_leaks = {

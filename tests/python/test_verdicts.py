@@ -159,6 +159,24 @@ def test_wrong_usage_is_one_sentence(arguments, sentence):
     assert result.stderr.startswith("memwhy: ") and result.stderr.count("\n") == 1
 
 
+def test_the_capture_is_not_written_over(captures, tmp_path):
+    capture = captures("growing_log")
+    before = capture.read_bytes()
+    link = tmp_path / "link.memwhy"
+    link.symlink_to(capture)
+    for target in (capture, link):
+        result = memwhy("leaks", capture, "--json", target)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == f'memwhy: --json would overwrite the capture "{target}".\n'
+    assert capture.read_bytes() == before
+
+
+def test_what_begins_behind_the_end_is_no_success(captures):
+    result = memwhy("leaks", "--fail", "--since", "10h", captures("growing_log"))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("memwhy: --since 10h00m: the series ends at ")
+
+
 def test_damaged_captures_are_one_sentence(captures, tmp_path):
     whole = captures("growing_log").read_bytes()
     path = tmp_path / "damaged.memwhy"
