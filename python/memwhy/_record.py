@@ -116,6 +116,12 @@ def duration(name, text):
     return nanoseconds
 
 
+# A process dies of faults: a handler that returns would have it fault for ever.  Nobody can
+# catch the other two.
+_UNFIT_SIGNALS = (_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL,
+                  _signal.SIGKILL, _signal.SIGSTOP)
+
+
 def signal_number(text):
     """The number of a signal such as SIGUSR2, USR2 or 12.  Raises ValueError."""
     if text.isascii() and text.isdigit():
@@ -123,8 +129,9 @@ def signal_number(text):
     else:
         name = text.upper()
         number = getattr(_signal, name if name.startswith("SIG") else "SIG" + name, None)
-    if not isinstance(number, int) or number not in _signal.valid_signals() \
-            or number in (_signal.SIGKILL, _signal.SIGSTOP):
+        if not isinstance(number, _signal.Signals):
+            number = None
+    if number not in _signal.valid_signals() or number in _UNFIT_SIGNALS:
         raise ValueError(f"signal takes a signal that can be caught, such as SIGUSR2, "
                          f"not {text!r}")
     return int(number)

@@ -830,6 +830,11 @@ def test_the_pid_can_be_in_the_name(tmp_path):
     ("capture=x.memwhy,peak=1,sample=1K", "peak wants every block: samples do not tell"),
     ("capture=x.memwhy,signal=KILL",
      "signal takes a signal that can be caught, such as SIGUSR2, not 'KILL'"),
+    ("capture=x,signal=SIGSEGV",
+     "signal takes a signal that can be caught, such as SIGUSR2, not 'SIGSEGV'"),
+    ("capture=x,signal=7", "signal takes a signal that can be caught, such as SIGUSR2, not '7'"),
+    ("capture=x,signal=SIG_IGN",
+     "signal takes a signal that can be caught, such as SIGUSR2, not 'SIG_IGN'"),
 ])
 def test_what_the_environment_cannot_mean_is_one_sentence(tmp_path, setting, reason):
     done = told(tmp_path, setting, "print('ran')")
