@@ -10,6 +10,7 @@
 #include "capture/format.h"
 #include "cli/command.h"
 #include "cli/interpreter.h"
+#include "cli/output.h"
 #include "cli/program_file.h"
 #include "core/snapshot.h"
 
@@ -120,9 +121,11 @@ static int take_signal(const char *text, int *ret_signal)
             *ret_signal = signals[i].number;
             return MW_EXIT_DONE;
         }
-    /* A process dies of faults, and nobody can catch the other two. */
+    /* A process dies of faults, and nobody can catch the other two; the C library has some for
+     * itself, and says so when asked. */
     if (parse_count(text, SIGRTMAX, &number) && number != SIGKILL && number != SIGSTOP &&
-        number != SIGSEGV && number != SIGBUS && number != SIGFPE && number != SIGILL) {
+        number != SIGSEGV && number != SIGBUS && number != SIGFPE && number != SIGILL &&
+        sigaction((int)number, NULL, NULL) == 0) {
         *ret_signal = (int)number;
         return MW_EXIT_DONE;
     }
@@ -160,7 +163,7 @@ static int take_option(run_options *options, const char *name, const char *value
     if (strcmp(name, "-o") == 0 || strcmp(name, "--output") == 0)
         options->capture = value;
     else if (strcmp(name, "--json") == 0)
-        options->json = value;
+        options->json = strcmp(value, "-") == 0 ? "/dev/stdout" : value;
     else
         options->python = value;
     return MW_EXIT_DONE;
@@ -236,8 +239,11 @@ static int check_capture_options(const run_options *options)
 
     if (options->capture == NULL && name != NULL)
         return mw_command_fail("%s wants -o FILE, the capture that it is for.", name);
-    if (options->capture != NULL && *options->capture == '\0')
+    if (options->capture != NULL && (*options->capture == '\0' || strcmp(options->capture, "-") == 0))
         return mw_command_fail("-o wants a file's name.");
+    if (options->capture != NULL && options->json != NULL &&
+        mw_output_is_same(options->capture, options->json))
+        return mw_command_fail("-o and --json cannot both be written to \"%s\".", options->json);
     if (options->keep_ns != 0 && options->every_ns == 0)
         return mw_command_fail("--keep wants --every, the time between two snapshots.");
     if (options->keep_ns != 0 && options->keep_ns < options->every_ns)
@@ -407,9 +413,11 @@ const mw_command mw_command_run = {
     .details = "  --top N         how many rows the table has (10; of tracebacks, 3)\n"
                "  --by KEY        what a row is: line, file, function, region or traceback\n"
                "                  (line)\n"
-               "  --json FILE     write the summary as JSON too, when the program ends\n"
+               "  --json FILE     write the summary as JSON too, when the program ends; - is\n"
+               "                  standard output\n"
                "  --nframe N      keep only the N most recent frames of each traceback (all)\n"
                "  -o FILE         write a capture: of the end, and of what the following say\n"
+               "                  (--output FILE is the same)\n"
                "  --every TIME    a snapshot each 500ms, 10s, 5m, …: a series\n"
                "  --keep TIME     of a series, keep the last 24h, 7d, … only\n"
                "  --peak          also what was alive when the most was\n"

@@ -188,8 +188,9 @@ def test_json_replaces_a_file_and_keeps_a_link(script, tmp_path):
 def test_json_to_a_device_writes_there(script):
     assert memwhy("run", "--json", "/dev/null", script("pass\n")).returncode == 0
     assert Path("/dev/null").is_char_device()
-    result = memwhy("run", "--json", "/dev/stdout", script("pass\n"))
-    assert json.loads(result.stdout)["version"] == 1
+    for name in ("/dev/stdout", "-"):
+        result = memwhy("run", "--json", name, script("pass\n"))
+        assert json.loads(result.stdout)["version"] == 1
 
 
 def test_json_to_stdout_that_is_a_file_follows_the_output(script, tmp_path):
