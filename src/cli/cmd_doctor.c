@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "cli/command.h"
 #include "cli/interpreter.h"
+#include "cli/option_table.h"
 #include "cli/terminal.h"
 #include "render/render.h"
 
@@ -23,7 +24,6 @@ extern const mw_command mw_command_doctor;
 typedef struct doctor_options {
     const char *python; /* NULL: choose */
     bool wants_json;
-    bool wants_help;
 } doctor_options;
 
 /* The current directory may hold a memwhy of its own, which is not the one in question. */
@@ -34,27 +34,16 @@ static const char doctor_code[] = "import sys\n"
 
 /* ── options ─────────────────────────────────────────────────────────────────────── */
 
-static int parse(doctor_options *options, char **argv)
-{
-    for (argv++; *argv != NULL; argv++) {
-        const char *word = *argv;
+static const mw_option option_rows[] = {
+    {"--python", MW_OPTION_TEXT, .offset = offsetof(doctor_options, python)},
+    {"--json", MW_OPTION_FLAG, .offset = offsetof(doctor_options, wants_json)},
+};
 
-        if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0)
-            options->wants_help = true;
-        else if (strcmp(word, "--json") == 0)
-            options->wants_json = true;
-        else if (strncmp(word, "--python=", strlen("--python=")) == 0)
-            options->python = word + strlen("--python=");
-        else if (strcmp(word, "--python") != 0)
-            return mw_command_fail("doctor has no option \"%s\"; see \"memwhy help doctor\".",
-                                   word);
-        else if (argv[1] == NULL)
-            return mw_command_fail("%s wants a value; see \"memwhy help doctor\".", word);
-        else
-            options->python = *++argv;
-    }
-    return MW_EXIT_DONE;
-}
+static const mw_option_table option_table = {
+    .command = "doctor",
+    .options = option_rows,
+    .option_count = sizeof option_rows / sizeof option_rows[0],
+};
 
 /* ── the answer ──────────────────────────────────────────────────────────────────── */
 
@@ -128,13 +117,15 @@ static int doctor_run(int argc, char **argv)
     static mw_interpreter_answer answer;
     doctor_options options = {0};
     mw_interpreter interpreter;
+    bool wants_help;
     mw_error error;
     int status;
 
-    status = parse(&options, argv);
+    (void)argc;
+    status = mw_option_table_parse(&option_table, argv, &options, NULL, &wants_help);
     if (status != MW_EXIT_DONE)
         return status;
-    if (options.wants_help)
+    if (wants_help)
         return mw_command_help(&mw_command_doctor);
     if (mw_interpreter_choose(options.python, &interpreter, &error) != MW_OK ||
         ask(&interpreter, options.wants_json, &answer, &error) != MW_OK)

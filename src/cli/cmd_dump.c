@@ -6,6 +6,7 @@
  */
 #include "capture/capture.h"
 #include "cli/command.h"
+#include "cli/option_table.h"
 #include "core/snapshot_tables.h"
 #include "render/render.h"
 
@@ -309,20 +310,27 @@ static mw_status dump(mw_capture *capture, mw_sink *sink, mw_error *reterr)
     return status;
 }
 
+static const mw_option_table option_table = {.command = "dump", .operand_maximum = 1};
+
 static int dump_run(int argc, char **argv)
 {
     mw_sink sink = {.write = write_stdout};
     mw_capture *capture = NULL;
+    const char *path;
+    bool wants_help;
     mw_error error;
     mw_status status;
+    int usage;
 
-    if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0))
+    (void)argc;
+    usage = mw_option_table_parse(&option_table, argv, NULL, &path, &wants_help);
+    if (usage != MW_EXIT_DONE)
+        return usage;
+    if (wants_help)
         return mw_command_help(&mw_command_dump);
-    if (argc >= 2 && argv[1][0] == '-' && argv[1][1] != '\0')
-        return mw_command_fail("dump has no option \"%s\"; see \"memwhy help dump\".", argv[1]);
-    if (argc != 2)
-        return mw_command_fail("dump wants one capture; see \"memwhy help dump\".");
-    status = mw_capture_open(argv[1], mw_alloc_system(), &capture, &error);
+    if (path == NULL)
+        return mw_command_fail("dump wants a capture; see \"memwhy help dump\".");
+    status = mw_capture_open(path, mw_alloc_system(), &capture, &error);
     if (status == MW_OK)
         status = dump(capture, &sink, &error);
     mw_capture_close(capture);

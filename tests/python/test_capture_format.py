@@ -170,8 +170,9 @@ def test_help_is_the_same_however_it_is_asked_for():
 
 
 @pytest.mark.parametrize("arguments, sentence", [
-    ([], 'dump wants one capture; see "memwhy help dump".'),
-    (["a", "b"], 'dump wants one capture; see "memwhy help dump".'),
+    ([], 'dump wants a capture; see "memwhy help dump".'),
+    (["a", "b"], 'dump has no use for "b"; see "memwhy help dump".'),
+    (["a", "--frob"], 'dump has no option "--frob"; see "memwhy help dump".'),
     (["--frob"], 'dump has no option "--frob"; see "memwhy help dump".'),
 ])
 def test_refuses_in_one_sentence(arguments, sentence):

@@ -243,9 +243,9 @@ def test_terminal_gets_colour_unless_no_color():
 @needs_command
 @pytest.mark.parametrize("arguments, expected", [
     (["--frob"], 'doctor has no option "--frob"; see "memwhy help doctor".'),
-    (["x.py"], 'doctor has no option "x.py"; see "memwhy help doctor".'),
+    (["x.py"], 'doctor has no use for "x.py"; see "memwhy help doctor".'),
     (["--python"], '--python wants a value; see "memwhy help doctor".'),
-    (["--json=x"], 'doctor has no option "--json=x"; see "memwhy help doctor".'),
+    (["--json=x"], '--json takes no value; see "memwhy help doctor".'),
 ])
 def test_wrong_usage_is_one_sentence(arguments, expected):
     result = memwhy("doctor", *arguments)
