@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "capture/capture_merge.h"
 #include "cli/command.h"
+#include "cli/program_file.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -70,13 +71,20 @@ static int parse(merge_options *options, int argc, char **argv)
 
 /* ── the result's place ──────────────────────────────────────────────────────────── */
 
-/* The result must not take the place of an input, of a device or of a directory. */
+/* The result must not take the place of an input, of a device or of a directory; whether it can
+ * be written at all is asked before a thousand captures are read. */
 static int check_place(const merge_options *options)
 {
+    char absolute[PATH_MAX];
     struct stat there, input;
+    mw_error error;
 
+    if (strcmp(options->files[0], "-") == 0)
+        return mw_command_fail("merge writes to a file, not to standard output.");
     if (stat(options->files[0], &there) != 0)
-        return MW_EXIT_DONE;
+        return mw_output_file_check(options->files[0], absolute, &error) == MW_OK
+                   ? MW_EXIT_DONE
+                   : mw_command_fail_with(&error);
     if (!S_ISREG(there.st_mode))
         return mw_command_fail("%s: is not a file, so no capture can be written there.",
                                options->files[0]);

@@ -180,6 +180,15 @@ def test_does_not_write_over_a_directory_or_device(tmp_path, good):
             f"memwhy: {out}: is not a file, so no capture can be written there.\n")
 
 
+@pytest.mark.parametrize("out, sentence", [
+    ("", 'cannot write "": No such file or directory.'),
+    ("/nowhere/x", 'cannot write "/nowhere/x": No such file or directory.'),
+    ("-", "merge writes to a file, not to standard output."),
+])
+def test_says_where_it_cannot_write_before_it_reads(out, sentence):
+    assert merge(out, "/nowhere/in.memwhy", status=2) == f"memwhy: {sentence}\n"
+
+
 def test_an_older_result_is_replaced(tmp_path, good, bad):
     merge(bad, good)
     assert list(Dump(bad).snapshots()) == [{site(3): counts(1, 8, 1, 8)}]
