@@ -305,8 +305,6 @@ static mw_status dump(mw_capture *capture, mw_sink *sink, mw_error *reterr)
     status = dump_changes(capture, sink, reterr);
     if (status == MW_OK)
         status = dump_peak(capture, sink, reterr);
-    if (status == MW_OK && (sink->status != MW_OK || fflush(stdout) != 0))
-        status = mw_error_set(reterr, MW_IO, "the output cannot be written.");
     return status;
 }
 

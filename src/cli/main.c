@@ -5,6 +5,7 @@
  */
 #include "cli/command.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,7 +64,7 @@ static int help(const char *name)
     return mw_command_help(command);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     const mw_command *command;
 
@@ -85,4 +86,15 @@ int main(int argc, char **argv)
     if (command == NULL)
         return fail_unknown_command(argv[1]);
     return command->run(argc - 1, argv + 1);
+}
+
+/* What is printed is printed wholly, or the status says that it is not. */
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    (void)mw_command_fail("cannot write to standard output: %s.", strerror(errno));
+    return status == MW_EXIT_DONE ? MW_EXIT_USAGE : status;
 }

@@ -86,6 +86,16 @@ def test_no_command_shows_the_usage():
     assert result.stderr.startswith("usage: memwhy COMMAND")
 
 
+@pytest.mark.parametrize("arguments", [["help"], ["help", "run"], ["--version"], ["doctor"],
+                                       ["doctor", "--json"]])
+def test_a_full_disk_is_said(arguments):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([MEMWHY, *arguments], stdout=full, stderr=subprocess.PIPE,
+                                text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (
+        2, "memwhy: cannot write to standard output: No space left on device.\n")
+
+
 def test_directory_without_main(tmp_path):
     assert complaint("run", tmp_path) == (
         f'cannot run the directory "{tmp_path}": it has no __main__.py.')
