@@ -134,7 +134,7 @@ static int by_bytes(const void *a, const void *b, void *snapshot)
 
 /* Sums the run of equal lines that starts at [first]; returns where the next starts. */
 static uint32_t merge_run(const mw_blames *blames, const mw_blame *sorted, uint32_t first,
-                          mw_blame *ret_line)
+                          uint32_t count, mw_blame *ret_line)
 {
     uint64_t innermost_bytes = 0; /* of the current innermost line     */
     uint64_t most_bytes = 0;      /* of the largest innermost line yet */
@@ -142,7 +142,7 @@ static uint32_t merge_run(const mw_blames *blames, const mw_blame *sorted, uint3
 
     *ret_line = sorted[first];
     ret_line->bytes = ret_line->blocks = 0;
-    for (; at < blames->site_count; at++) {
+    for (; at < count; at++) {
         if (compare_blamed(blames->snapshot, &sorted[first], &sorted[at]) != 0)
             break;
         if (at != first &&
@@ -160,18 +160,21 @@ static uint32_t merge_run(const mw_blames *blames, const mw_blame *sorted, uint3
     return at;
 }
 
-/* [lines] begins as a copy of the sites and shrinks in place: a run is never shorter
- * than the one line it becomes. */
+/* [lines] begins as a copy of the sites that have anything, few of many in a long series, and
+ * shrinks in place: a run is never shorter than the one line it becomes. */
 static void merge_lines(mw_blames *blames)
 {
+    uint32_t count = 0;
     uint32_t next;
 
-    memcpy(blames->lines, blames->sites, blames->site_count * sizeof *blames->lines);
-    qsort_r(blames->lines, blames->site_count, sizeof *blames->lines, by_line_and_innermost,
+    for (uint32_t i = 0; i < blames->site_count; i++)
+        if (blames->sites[i].bytes != 0 || blames->sites[i].blocks != 0)
+            blames->lines[count++] = blames->sites[i];
+    qsort_r(blames->lines, count, sizeof *blames->lines, by_line_and_innermost,
             (void *)blames->snapshot);
-    for (uint32_t at = 0; at < blames->site_count; at = next) {
+    for (uint32_t at = 0; at < count; at = next) {
         mw_blame line;
-        next = merge_run(blames, blames->lines, at, &line);
+        next = merge_run(blames, blames->lines, at, count, &line);
         blames->lines[blames->line_count++] = line;
     }
     qsort_r(blames->lines, blames->line_count, sizeof *blames->lines, by_bytes,
@@ -194,8 +197,8 @@ static mw_status blame_sites(mw_blames *blames, owner_memo *memo)
     return MW_OK;
 }
 
-mw_status mw_blames_init(mw_blames *ret_blames, const mw_snapshot *snapshot,
-                         const mw_places *places, mw_alloc *alloc)
+mw_status mw_blames_init_sites(mw_blames *ret_blames, const mw_snapshot *snapshot,
+                               const mw_places *places, mw_alloc *alloc)
 {
     owner_memo memo = {.alloc = alloc, .snapshot = snapshot, .places = places};
     mw_blames blames = {.alloc = alloc,
@@ -205,22 +208,32 @@ mw_status mw_blames_init(mw_blames *ret_blames, const mw_snapshot *snapshot,
     mw_status status = MW_NO_MEMORY;
 
     blames.sites = mw_alloc_array(alloc, blames.site_count, sizeof *blames.sites);
-    blames.lines = mw_alloc_array(alloc, blames.site_count, sizeof *blames.lines);
-    blames.ordered = mw_alloc_array(alloc, blames.site_count, sizeof *blames.ordered);
-    if (blames.sites == NULL || blames.lines == NULL || blames.ordered == NULL)
-        goto done;
-    status = blame_sites(&blames, &memo);
-    if (status != MW_OK)
-        goto done;
-    memcpy(blames.ordered, blames.sites, blames.site_count * sizeof *blames.ordered);
-    merge_lines(&blames);
-
-done:
+    if (blames.sites != NULL)
+        status = blame_sites(&blames, &memo);
     memo_done(&memo);
     if (status != MW_OK)
         mw_blames_done(&blames);
     *ret_blames = blames;
     return status;
+}
+
+mw_status mw_blames_init(mw_blames *ret_blames, const mw_snapshot *snapshot,
+                         const mw_places *places, mw_alloc *alloc)
+{
+    mw_status status = mw_blames_init_sites(ret_blames, snapshot, places, alloc);
+    mw_blames *blames = ret_blames;
+
+    if (status != MW_OK)
+        return status;
+    blames->lines = mw_alloc_array(alloc, blames->site_count, sizeof *blames->lines);
+    blames->ordered = mw_alloc_array(alloc, blames->site_count, sizeof *blames->ordered);
+    if (blames->lines == NULL || blames->ordered == NULL) {
+        mw_blames_done(blames);
+        return MW_NO_MEMORY;
+    }
+    memcpy(blames->ordered, blames->sites, blames->site_count * sizeof *blames->ordered);
+    merge_lines(blames);
+    return MW_OK;
 }
 
 void mw_blames_done(mw_blames *blames)

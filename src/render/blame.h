@@ -30,8 +30,8 @@ typedef struct mw_blames {
     mw_alloc *alloc;             /* borrowed                                                  */
     const mw_snapshot *snapshot; /* borrowed                                                  */
     mw_blame *sites;             /* owned; one per site, from index 0                         */
-    mw_blame *lines;             /* owned; one per line to look at and kind, largest first    */
-    mw_blame *ordered;           /* owned; the sites again, in the order of `ordered_by`      */
+    mw_blame *lines; /* owned; one per line to look at and kind that has anything, largest first */
+    mw_blame *ordered; /* owned; the sites again, in the order of `ordered_by`      */
     uint32_t site_count;
     uint32_t line_count;
     uint64_t live_bytes; /* of all sites                                              */
@@ -43,6 +43,9 @@ typedef struct mw_blames {
 /* Blames every site of the snapshot, which outlives [ret_blames]. */
 mw_status mw_blames_init(mw_blames *ret_blames, const mw_snapshot *snapshot,
                          const mw_places *places, mw_alloc *alloc) MW_MUST_CHECK;
+/* The same without the lines and without an order: only `sites` and the sums are there. */
+mw_status mw_blames_init_sites(mw_blames *ret_blames, const mw_snapshot *snapshot,
+                               const mw_places *places, mw_alloc *alloc) MW_MUST_CHECK;
 void mw_blames_done(mw_blames *blames); /* accepts a zeroed struct */
 
 /* The program's line under which most bytes of a row of a line, file or function group

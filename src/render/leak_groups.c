@@ -273,7 +273,7 @@ mw_status mw_leak_groups_init(mw_leak_groups *ret_groups, const mw_snapshot *las
                                    .snapshot = last,
                                    .by = scope->by,
                                    .site_count = mw_snapshot_site_count(last)};
-    status = mw_blames_init(&work.blames, last, scope->places, alloc);
+    status = mw_blames_init_sites(&work.blames, last, scope->places, alloc);
     if (status == MW_OK && scope->by == MW_GROUP_REGION)
         status = mw_region_names(last, alloc, &work.regions, &work.region_count);
     if (status == MW_OK)
