@@ -20,7 +20,6 @@
 enum {
     TOP_MAXIMUM = 1000000,
     DEPTH_MAXIMUM = 100000,
-    PAGE_MOMENTS = 16, /* that an HTML page lets one choose from */
 };
 
 extern const mw_command mw_command_report;
@@ -143,42 +142,47 @@ static mw_status write_screen(const report_options *options, const mw_view *view
     return status;
 }
 
-/* The snapshots that a page lets one choose from: some, evenly, the last among them. */
-static mw_status collect_moments(const report_options *options, mw_subject *subject,
-                                 mw_moment *moments, size_t *ret_count, mw_alloc *alloc,
-                                 mw_error *reterr)
-{
-    uint32_t all = mw_capture_snapshot_count(subject->capture);
-    uint32_t count = all < PAGE_MOMENTS ? all : PAGE_MOMENTS;
+/* The snapshots that a page lets one choose from: all of the series, with the same part of
+ * each. */
+typedef struct series_moments {
+    mw_moments base; /* first: what renderers see */
+    mw_subject *subject;
+    const mw_shown_options *options;
+    mw_alloc *alloc;
+    mw_error error; /* why the last one could not be taken */
+} series_moments;
 
-    *ret_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t number = count == 1 ? 0 : (uint32_t)((uint64_t)i * (all - 1) / (count - 1));
-        mw_snapshot *snapshot;
-        mw_status status =
-            mw_shown_moment(subject, &options->shown, number, alloc, &snapshot, reterr);
-        if (status != MW_OK)
-            return status;
-        moments[(*ret_count)++] = (mw_moment){
-            .snapshot = snapshot, .time_ns = mw_capture_point(subject->capture, number)->time_ns};
-    }
-    return MW_OK;
+static uint64_t time_of_moment(const mw_moments *self, size_t number)
+{
+    const series_moments *moments = (const series_moments *)self;
+
+    return mw_capture_point(moments->subject->capture, (uint32_t)number)->time_ns;
+}
+
+static mw_status take_moment(mw_moments *self, size_t number, mw_snapshot **ret_snapshot)
+{
+    series_moments *moments = (series_moments *)self;
+
+    return mw_shown_moment(moments->subject, moments->options, (uint32_t)number, moments->alloc,
+                           ret_snapshot, &moments->error);
 }
 
 static mw_status write_files(const report_options *options, mw_view *view, mw_subject *subject,
                              mw_alloc *alloc, mw_error *reterr)
 {
-    mw_moment moments[PAGE_MOMENTS];
-    mw_status status = MW_OK;
+    series_moments moments = {.base = {.count = mw_capture_snapshot_count(subject->capture),
+                                       .time_ns = time_of_moment,
+                                       .take = take_moment},
+                              .subject = subject,
+                              .options = &options->shown,
+                              .alloc = alloc};
+    mw_status status;
 
-    view->moments = moments;
-    if (mw_format_files_have(&options->files, "html"))
-        status = collect_moments(options, subject, moments, &view->moment_count, alloc, reterr);
-    if (status == MW_OK)
-        status = mw_format_files_write(&options->files, view, alloc, reterr);
-    for (size_t i = 0; i < view->moment_count; i++)
-        mw_snapshot_release((mw_snapshot *)moments[i].snapshot);
-    view->moment_count = 0;
+    view->moments = &moments.base;
+    status = mw_format_files_write(&options->files, view, alloc, reterr);
+    view->moments = NULL;
+    if (status != MW_OK && moments.error.text[0] != '\0')
+        *reterr = moments.error;
     return status;
 }
 

@@ -6,48 +6,19 @@
  */
 #include "render/page_data.h"
 
+#include "render/page_column.h"
+
 #include <string.h>
-
-/* ── columns ─────────────────────────────────────────────────────────────────────── */
-
-/* Gathers bytes, so that the sink is not asked for each of them. */
-typedef struct column {
-    mw_sink *sink;
-    size_t length;
-    char bytes[4096];
-} column;
-
-static void flush(column *out)
-{
-    mw_sink_bytes(out->sink, out->bytes, out->length);
-    out->length = 0;
-}
-
-/* LEB128: seven bits to the byte, the lowest first. */
-static void put(column *out, uint64_t number)
-{
-    if (out->length + 10 > sizeof out->bytes)
-        flush(out);
-    for (; number >= 0x80; number >>= 7)
-        out->bytes[out->length++] = (char)(number | 0x80);
-    out->bytes[out->length++] = (char)number;
-}
-
-/* Small whatever the sign: 0, -1, 1, -2, … */
-static void put_change(column *out, uint64_t now, uint64_t before)
-{
-    int64_t change = (int64_t)(now - before);
-
-    put(out, (uint64_t)change << 1 ^ (uint64_t)(change >> 63));
-}
 
 /* ── what stands in the page ─────────────────────────────────────────────────────── */
 
 /* The moment nearest to [time_ns] from number [first] on, if [spare] are to be left. */
-static size_t nearest_moment(const mw_view *view, size_t first, size_t spare, uint64_t time_ns)
+static size_t nearest_moment(const mw_moments *moments, size_t first, size_t spare,
+                             uint64_t time_ns)
 {
-    while (first + 1 + spare < view->moment_count) {
-        uint64_t here = view->moments[first].time_ns, next = view->moments[first + 1].time_ns;
+    while (first + 1 + spare < moments->count) {
+        uint64_t here = moments->time_ns(moments, first);
+        uint64_t next = moments->time_ns(moments, first + 1);
         uint64_t from_here = here > time_ns ? here - time_ns : time_ns - here;
         uint64_t from_next = next > time_ns ? next - time_ns : time_ns - next;
         if (from_here < from_next)
@@ -57,25 +28,37 @@ static size_t nearest_moment(const mw_view *view, size_t first, size_t spare, ui
     return first;
 }
 
+static void choose_moment(mw_page_data *data, size_t number)
+{
+    const mw_moments *moments = data->view->moments;
+
+    data->moments[data->moment_count] =
+        (mw_page_moment){.number = number,
+                         .time_ns = moments->time_ns(moments, number),
+                         .place = data->moment_count};
+    data->moment_count++;
+}
+
 /* As evenly in time as can be, the first and the last always. */
 static void choose_moments(mw_page_data *data)
 {
-    const mw_view *view = data->view;
-    size_t count = view->moment_count;
+    const mw_moments *moments = data->view->moments;
+    size_t count = moments == NULL ? 0 : moments->count;
     size_t wanted = count < MW_PAGE_MOMENT_MAXIMUM ? count : MW_PAGE_MOMENT_MAXIMUM;
     size_t next = 0;
     uint64_t start, span;
 
     if (count == 0)
         return;
-    start = view->moments[0].time_ns;
-    span = view->moments[count - 1].time_ns - start;
+    start = moments->time_ns(moments, 0);
+    span = moments->time_ns(moments, count - 1) - start;
     for (size_t i = 0; i < wanted; i++) {
         double share = wanted == 1 ? 1 : (double)i / (double)(wanted - 1);
-        next = nearest_moment(view, next, wanted - 1 - i, start + (uint64_t)(share * (double)span));
+        next =
+            nearest_moment(moments, next, wanted - 1 - i, start + (uint64_t)(share * (double)span));
         if (i == 0 && wanted > 1)
             next = 0;
-        data->moments[data->moment_count++] = &view->moments[next++];
+        choose_moment(data, next++);
     }
 }
 
@@ -92,14 +75,31 @@ bool mw_page_data_thin(mw_page_data *data)
     return true;
 }
 
+static mw_status add_moment(mw_page_data *data, mw_page_moment *moment)
+{
+    mw_moments *moments = data->view->moments;
+    mw_snapshot *snapshot = NULL;
+    mw_status status = moments->take(moments, moment->number, &snapshot);
+
+    if (status == MW_OK)
+        status = mw_page_tables_add(&data->tables, snapshot);
+    mw_snapshot_release(snapshot);
+    if (status != MW_OK)
+        return status;
+    moment->all = data->tables.added_all;
+    return mw_page_history_add(&data->history, data->tables.added, data->tables.row_count);
+}
+
 static mw_status add_snapshots(mw_page_data *data)
 {
     mw_status status = mw_page_tables_add(&data->tables, data->view->snapshot);
 
+    data->shown_all = data->tables.added_all;
     if (status == MW_OK && data->view->older != NULL)
         status = mw_page_tables_add(&data->tables, data->view->older);
+    data->older_all = data->tables.added_all;
     for (uint32_t i = 0; i < data->moment_count && status == MW_OK; i++)
-        status = mw_page_tables_add(&data->tables, data->moments[i]->snapshot);
+        status = add_moment(data, &data->moments[i]);
     return status;
 }
 
@@ -160,6 +160,14 @@ static mw_status add_shown_names(mw_page_data *data)
     return status;
 }
 
+/* By row of the page, what was at [moment]. */
+static void go_to_moment(mw_page_data *data, const mw_page_moment *moment, mw_tally *ret_amounts)
+{
+    mw_page_history_go(&data->history, moment->place);
+    mw_page_tables_settled(&data->tables, data->history.amounts, data->history.row_count,
+                           ret_amounts);
+}
+
 /* What the view shows is the last moment if it has the same amounts: then its time is known,
  * and it need not stand in the page twice. */
 static mw_status recognise_last_moment(mw_page_data *data)
@@ -175,12 +183,13 @@ static mw_status recognise_last_moment(mw_page_data *data)
     if (data->moment_count == 0)
         return MW_OK;
     status = mw_page_tables_amounts(&data->tables, data->view->snapshot, data->amounts);
-    if (status == MW_OK)
-        status = mw_page_tables_amounts(&data->tables, data->moments[last]->snapshot, data->former);
-    if (status != MW_OK || memcmp(data->amounts, data->former, bytes) != 0)
+    if (status != MW_OK)
         return status;
+    go_to_moment(data, &data->moments[last], data->former);
+    if (memcmp(data->amounts, data->former, bytes) != 0)
+        return MW_OK;
     data->has_time = true;
-    data->time_ns = data->moments[last]->time_ns;
+    data->time_ns = data->moments[last].time_ns;
     data->moment_count--;
     return MW_OK;
 }
@@ -191,6 +200,7 @@ mw_status mw_page_data_init(mw_page_data *ret_data, const mw_view *view, mw_allo
     mw_status status;
 
     *data = (mw_page_data){.alloc = alloc, .view = view};
+    mw_page_history_init(&data->history, alloc);
     choose_moments(data);
     status = mw_page_tables_init(&data->tables, alloc);
     if (status == MW_OK)
@@ -219,6 +229,7 @@ void mw_page_data_done(mw_page_data *data)
     mw_alloc_release(alloc, data->texts, data->tables.frame_count * sizeof *data->texts);
     mw_alloc_release(alloc, data->former, bytes);
     mw_alloc_release(alloc, data->amounts, bytes);
+    mw_page_history_done(&data->history);
     mw_page_tables_done(&data->tables);
     *data = (mw_page_data){0};
 }
@@ -280,44 +291,32 @@ static void write_timeline(const mw_timeline *timeline, mw_sink *sink)
         mw_sink_format(sink, "\"exit_status\":%d,", timeline->exit_status);
 }
 
-static mw_status write_state(const mw_page_data *data, const mw_snapshot *snapshot,
-                             const char *role, const uint64_t *time_ns, mw_sink *sink)
+static void write_state(const mw_tally *all, const char *role, const uint64_t *time_ns,
+                        mw_sink *sink)
 {
-    mw_site_sums sums;
-    mw_status status = mw_site_sums_init(&sums, snapshot, data->alloc);
-
-    if (status != MW_OK)
-        return status;
     mw_sink_text(sink, "{");
     if (time_ns != NULL)
         write_number(sink, "time_ns", *time_ns);
-    write_number(sink, "bytes", sums.all.bytes);
-    write_number(sink, "blocks", sums.all.blocks);
+    write_number(sink, "bytes", all->bytes);
+    write_number(sink, "blocks", all->blocks);
     mw_sink_format(sink, "\"role\":\"%s\"}", role);
-    mw_site_sums_done(&sums);
-    return MW_OK;
 }
 
 /* In the order in which their columns follow. */
-static mw_status write_states(const mw_page_data *data, mw_sink *sink)
+static void write_states(const mw_page_data *data, mw_sink *sink)
 {
-    const mw_view *view = data->view;
-    mw_status status;
-
     mw_sink_text(sink, "\"states\":[");
-    status =
-        write_state(data, view->snapshot, "shown", data->has_time ? &data->time_ns : NULL, sink);
-    if (view->older != NULL && status == MW_OK) {
+    write_state(&data->shown_all, "shown", data->has_time ? &data->time_ns : NULL, sink);
+    if (data->view->older != NULL) {
         mw_sink_text(sink, ",");
-        status = write_state(data, view->older, "older", NULL, sink);
+        write_state(&data->older_all, "older", NULL, sink);
     }
-    for (uint32_t i = data->moment_count; i > 0 && status == MW_OK; i--) {
-        const mw_moment *moment = data->moments[i - 1];
+    for (uint32_t i = data->moment_count; i > 0; i--) {
+        const mw_page_moment *moment = &data->moments[i - 1];
         mw_sink_text(sink, ",");
-        status = write_state(data, moment->snapshot, "moment", &moment->time_ns, sink);
+        write_state(&moment->all, "moment", &moment->time_ns, sink);
     }
     mw_sink_text(sink, "],");
-    return status;
 }
 
 static mw_status write_facts(const mw_page_data *data, mw_sink *sink)
@@ -325,7 +324,7 @@ static mw_status write_facts(const mw_page_data *data, mw_sink *sink)
     const mw_view *view = data->view;
     mw_buffer buffer;
     mw_status status;
-    column out = {.sink = sink};
+    mw_page_column out = {.sink = sink};
 
     mw_buffer_init(&buffer, data->alloc);
     mw_sink_text(&buffer.sink, "{");
@@ -333,16 +332,15 @@ static mw_status write_facts(const mw_page_data *data, mw_sink *sink)
     write_text(&buffer.sink, "measure", mw_view_measure(view));
     if (view->timeline != NULL)
         write_timeline(view->timeline, &buffer.sink);
-    status = write_states(data, &buffer.sink);
+    write_states(data, &buffer.sink);
     write_number(&buffer.sink, "folded_rows", data->tables.folded_rows);
     write_number(&buffer.sink, "folded_weight", data->tables.folded_weight);
     write_number(&buffer.sink, "frame_limit", mw_snapshot_frame_limit(view->snapshot));
     mw_sink_text(&buffer.sink, "\"version\":1}");
-    if (status == MW_OK)
-        status = buffer.sink.status;
+    status = buffer.sink.status;
     if (status == MW_OK) {
-        put(&out, buffer.length);
-        flush(&out);
+        mw_page_column_put(&out, buffer.length);
+        mw_page_column_flush(&out);
         mw_sink_bytes(sink, buffer.bytes, buffer.length);
     }
     mw_buffer_done(&buffer);
@@ -382,15 +380,15 @@ static void choose_points(const mw_timeline *timeline, bool *is_kept)
     is_kept[0] = is_kept[count - 1] = true;
 }
 
-static void write_point(column *out, const mw_point *point, const mw_point *former)
+static void write_point(mw_page_column *out, const mw_point *point, const mw_point *former)
 {
-    put_change(out, point->time_ns, former->time_ns);
-    put_change(out, point->rss_bytes, former->rss_bytes);
-    put_change(out, point->live_bytes, former->live_bytes);
-    put_change(out, point->peak_bytes, former->peak_bytes);
-    put_change(out, point->overhead_bytes, former->overhead_bytes);
-    put_change(out, point->lost_blocks, former->lost_blocks);
-    put(out, point->snapshot == MW_NO_SNAPSHOT ? 0 : (uint64_t)point->snapshot + 1);
+    mw_page_column_put_change(out, point->time_ns, former->time_ns);
+    mw_page_column_put_change(out, point->rss_bytes, former->rss_bytes);
+    mw_page_column_put_change(out, point->live_bytes, former->live_bytes);
+    mw_page_column_put_change(out, point->peak_bytes, former->peak_bytes);
+    mw_page_column_put_change(out, point->overhead_bytes, former->overhead_bytes);
+    mw_page_column_put_change(out, point->lost_blocks, former->lost_blocks);
+    mw_page_column_put(out, point->snapshot == MW_NO_SNAPSHOT ? 0 : (uint64_t)point->snapshot + 1);
 }
 
 static mw_status write_points(const mw_page_data *data, mw_sink *sink)
@@ -400,7 +398,7 @@ static mw_status write_points(const mw_page_data *data, mw_sink *sink)
     bool *is_kept = mw_alloc_array(data->alloc, count, sizeof *is_kept);
     mw_point former = {0};
     size_t kept = 0;
-    column out = {.sink = sink};
+    mw_page_column out = {.sink = sink};
 
     if (is_kept == NULL)
         return MW_NO_MEMORY;
@@ -408,14 +406,14 @@ static mw_status write_points(const mw_page_data *data, mw_sink *sink)
         choose_points(timeline, is_kept);
     for (size_t i = 0; i < count; i++)
         kept += is_kept[i];
-    put(&out, kept);
+    mw_page_column_put(&out, kept);
     for (size_t i = 0; i < count; i++) {
         if (!is_kept[i])
             continue;
         write_point(&out, &timeline->points[i], &former);
         former = timeline->points[i];
     }
-    flush(&out);
+    mw_page_column_flush(&out);
     mw_alloc_release(data->alloc, is_kept, count * sizeof *is_kept);
     return MW_OK;
 }
@@ -425,12 +423,12 @@ static mw_status write_points(const mw_page_data *data, mw_sink *sink)
 static void write_strings(const mw_page_data *data, mw_sink *sink)
 {
     const mw_string_pool *strings = &data->tables.strings;
-    column out = {.sink = sink};
+    mw_page_column out = {.sink = sink};
 
-    put(&out, strings->count);
+    mw_page_column_put(&out, strings->count);
     for (uint32_t i = 0; i < strings->count; i++)
-        put(&out, mw_string_pool_length(strings, i));
-    flush(&out);
+        mw_page_column_put(&out, mw_string_pool_length(strings, i));
+    mw_page_column_flush(&out);
     for (uint32_t i = 0; i < strings->count; i++)
         mw_sink_bytes(sink, mw_string_pool_bytes(strings, i), mw_string_pool_length(strings, i));
 }
@@ -440,105 +438,112 @@ static void write_files(const mw_page_data *data, mw_sink *sink)
 {
     const mw_string_pool *strings = &data->tables.strings;
     uint32_t count = 0;
-    column out = {.sink = sink};
+    mw_page_column out = {.sink = sink};
 
     for (uint32_t i = 0; i < data->shown_count; i++)
         count += data->shown[i] != 0;
-    put(&out, count);
+    mw_page_column_put(&out, count);
     for (uint32_t i = 0; i < data->shown_count; i++) {
         mw_owner owner = MW_OWNER_PROGRAM;
         if (data->shown[i] == 0)
             continue;
         if (data->view->places != NULL)
             owner = mw_places_owner(data->view->places, mw_string_pool_bytes(strings, i));
-        put(&out, i);
-        put(&out, data->shown[i]);
-        put(&out, owner);
+        mw_page_column_put(&out, i);
+        mw_page_column_put(&out, data->shown[i]);
+        mw_page_column_put(&out, owner);
     }
-    flush(&out);
+    mw_page_column_flush(&out);
 }
 
 static void write_frames(const mw_page_data *data, mw_sink *sink)
 {
     const mw_page_frame *frames = data->tables.frames;
     uint32_t count = data->tables.frame_count;
-    column out = {.sink = sink};
+    mw_page_column out = {.sink = sink};
 
-    put(&out, count);
+    mw_page_column_put(&out, count);
     for (uint32_t i = 1; i < count; i++)
-        put_change(&out, frames[i].file, frames[i - 1].file);
+        mw_page_column_put_change(&out, frames[i].file, frames[i - 1].file);
     for (uint32_t i = 1; i < count; i++)
-        put_change(&out, frames[i].function, frames[i - 1].function);
+        mw_page_column_put_change(&out, frames[i].function, frames[i - 1].function);
     for (uint32_t i = 1; i < count; i++)
-        put_change(&out, frames[i].module, frames[i - 1].module);
+        mw_page_column_put_change(&out, frames[i].module, frames[i - 1].module);
     for (uint32_t i = 1; i < count; i++)
-        put(&out, frames[i].line > 0 ? (uint64_t)frames[i].line : 0);
+        mw_page_column_put(&out, frames[i].line > 0 ? (uint64_t)frames[i].line : 0);
     for (uint32_t i = 1; i < count; i++)
-        put_change(&out, data->texts[i], data->texts[i - 1]);
-    flush(&out);
+        mw_page_column_put_change(&out, data->texts[i], data->texts[i - 1]);
+    mw_page_column_flush(&out);
 }
 
 static void write_paths(const mw_page_data *data, mw_sink *sink)
 {
     const mw_page_tables *tables = &data->tables;
-    column out = {.sink = sink};
+    mw_page_column out = {.sink = sink};
     uint32_t former = 0;
 
-    put(&out, tables->page_path_count);
+    mw_page_column_put(&out, tables->page_path_count);
     for (uint32_t i = 1; i < tables->path_count; i++)
         if (tables->paths[i].number != 0)
-            put(&out, tables->paths[i].number - tables->paths[tables->paths[i].caller].number);
+            mw_page_column_put(&out, tables->paths[i].number -
+                                         tables->paths[tables->paths[i].caller].number);
     for (uint32_t i = 1; i < tables->path_count; i++) {
         if (tables->paths[i].number == 0)
             continue;
-        put_change(&out, tables->paths[i].frame, former);
+        mw_page_column_put_change(&out, tables->paths[i].frame, former);
         former = tables->paths[i].frame;
     }
-    flush(&out);
+    mw_page_column_flush(&out);
 }
 
 static void write_rows(const mw_page_data *data, mw_sink *sink)
 {
     const mw_page_tables *tables = &data->tables;
-    column out = {.sink = sink};
+    mw_page_column out = {.sink = sink};
     uint32_t former = 0;
 
-    put(&out, tables->page_row_count);
+    mw_page_column_put(&out, tables->page_row_count);
     for (uint32_t i = 1; i < tables->row_count; i++) {
         uint32_t path = tables->paths[tables->rows[i].path].number;
         if (tables->rows[i].into != 0)
             continue;
-        put_change(&out, path, former);
+        mw_page_column_put_change(&out, path, former);
         former = path;
     }
     for (uint32_t i = 1; i < tables->row_count; i++)
         if (tables->rows[i].into == 0)
-            put(&out, tables->rows[i].domain);
+            mw_page_column_put(&out, tables->rows[i].domain);
     for (uint32_t i = 1; i < tables->row_count; i++)
         if (tables->rows[i].into == 0)
-            put(&out, tables->rows[i].thread);
-    flush(&out);
+            mw_page_column_put(&out, tables->rows[i].thread);
+    mw_page_column_flush(&out);
 }
 
 /* ── amounts ─────────────────────────────────────────────────────────────────────── */
 
-static mw_status write_amounts(mw_page_data *data, const mw_snapshot *snapshot, mw_sink *sink)
+/* Writes `amounts`, which then are the former ones. */
+static void write_amounts(mw_page_data *data, mw_sink *sink)
 {
     mw_tally *amounts = data->amounts;
     uint32_t count = data->tables.page_row_count;
-    column out = {.sink = sink};
-    mw_status status = mw_page_tables_amounts(&data->tables, snapshot, amounts);
+    mw_page_column out = {.sink = sink};
 
-    if (status != MW_OK)
-        return status;
     for (uint32_t i = 1; i < count; i++)
-        put_change(&out, amounts[i].bytes, data->former[i].bytes);
+        mw_page_column_put_change(&out, amounts[i].bytes, data->former[i].bytes);
     for (uint32_t i = 1; i < count; i++)
-        put_change(&out, amounts[i].blocks, data->former[i].blocks);
-    flush(&out);
+        mw_page_column_put_change(&out, amounts[i].blocks, data->former[i].blocks);
+    mw_page_column_flush(&out);
     data->amounts = data->former;
     data->former = amounts;
-    return MW_OK;
+}
+
+static mw_status write_amounts_of(mw_page_data *data, const mw_snapshot *snapshot, mw_sink *sink)
+{
+    mw_status status = mw_page_tables_amounts(&data->tables, snapshot, data->amounts);
+
+    if (status == MW_OK)
+        write_amounts(data, sink);
+    return status;
 }
 
 static mw_status write_all_amounts(mw_page_data *data, mw_sink *sink)
@@ -546,11 +551,13 @@ static mw_status write_all_amounts(mw_page_data *data, mw_sink *sink)
     mw_status status;
 
     memset(data->former, 0, data->tables.page_row_count * sizeof *data->former);
-    status = write_amounts(data, data->view->snapshot, sink);
+    status = write_amounts_of(data, data->view->snapshot, sink);
     if (status == MW_OK && data->view->older != NULL)
-        status = write_amounts(data, data->view->older, sink);
-    for (uint32_t i = data->moment_count; i > 0 && status == MW_OK; i--)
-        status = write_amounts(data, data->moments[i - 1]->snapshot, sink);
+        status = write_amounts_of(data, data->view->older, sink);
+    for (uint32_t i = data->moment_count; i > 0 && status == MW_OK; i--) {
+        go_to_moment(data, &data->moments[i - 1], data->amounts);
+        write_amounts(data, sink);
+    }
     return status;
 }
 

@@ -5,26 +5,38 @@
  */
 #pragma once
 
+#include "render/page_history.h"
 #include "render/page_tables.h"
 #include "render/renderer.h"
 
 enum {
-    MW_PAGE_MOMENT_MAXIMUM = 24,  /* snapshots of a series in one page          */
+    /* Snapshots of a series in one page. */
+    MW_PAGE_MOMENT_MAXIMUM = MW_PAGE_HISTORY_MAXIMUM,
     MW_PAGE_ROW_MAXIMUM = 300000, /* beyond that, the smallest rows are folded  */
     MW_PAGE_POINT_BINS = 1024,    /* of a longer timeline, each bin's extremes  */
 };
+
+/* A snapshot that the page lets one choose. */
+typedef struct mw_page_moment {
+    size_t number;  /* among those of the view    */
+    uint32_t place; /* among those of the history */
+    uint64_t time_ns;
+    mw_tally all; /* what was there in all */
+} mw_page_moment;
 
 typedef struct mw_page_data {
     mw_alloc *alloc;     /* borrowed                                                */
     const mw_view *view; /* borrowed                                                */
     mw_page_tables tables;
-    const mw_moment *moments[MW_PAGE_MOMENT_MAXIMUM]; /* of the view, by time       */
+    mw_page_history history;
+    mw_page_moment moments[MW_PAGE_MOMENT_MAXIMUM]; /* by time                      */
     uint32_t moment_count;
-    bool has_time;              /* what the view shows is the last moment of its series       */
-    uint64_t time_ns;           /* that moment's time                                         */
-    mw_tally *amounts, *former; /* owned; by row of the page                        */
-    uint32_t *texts;            /* owned; by frame, its line's text as string */
-    uint32_t *shown;            /* owned; by string, if it is a file, as shown */
+    mw_tally shown_all, older_all; /* what there is in all                          */
+    bool has_time;                 /* what the view shows is the last moment of its series       */
+    uint64_t time_ns;              /* that moment's time                                         */
+    mw_tally *amounts, *former;    /* owned; by row of the page                        */
+    uint32_t *texts;               /* owned; by frame, its line's text as string */
+    uint32_t *shown;               /* owned; by string, if it is a file, as shown */
     uint32_t shown_count;
 } mw_page_data;
 

@@ -138,11 +138,13 @@ void mw_page_tables_done(mw_page_tables *tables)
 
     if (alloc == NULL)
         return;
-    for (uint32_t i = 0; i < tables->sites_count; i++)
+    for (uint32_t i = 0; i < tables->sites_count; i++) {
         mw_alloc_release(alloc, tables->sites[i].rows,
                          tables->sites[i].count * sizeof *tables->sites[i].rows);
+        mw_snapshot_tables_release(tables->sites[i].tables);
+    }
     mw_alloc_release(alloc, tables->sites, tables->sites_capacity * sizeof *tables->sites);
-    mw_alloc_release(alloc, tables->scratch, tables->scratch_capacity * sizeof *tables->scratch);
+    mw_alloc_release(alloc, tables->added, tables->added_capacity * sizeof *tables->added);
     mw_alloc_release(alloc, tables->rows, tables->row_capacity * sizeof *tables->rows);
     mw_alloc_release(alloc, tables->paths, tables->path_capacity * sizeof *tables->paths);
     mw_alloc_release(alloc, tables->frames, tables->frame_capacity * sizeof *tables->frames);
@@ -270,6 +272,7 @@ static mw_status make_sites(mw_page_tables *tables, const mw_snapshot *snapshot,
     made.rows = mw_alloc_array(tables->alloc, made.count, sizeof *made.rows);
     if (made.rows == NULL)
         return MW_NO_MEMORY;
+    made.tables->references++;
     *ret_sites = &tables->sites[tables->sites_count++];
     **ret_sites = made;
     return MW_OK;
@@ -315,7 +318,7 @@ static bool has_new_sites(const mw_snapshot *snapshot, const mw_page_sites *site
 
 /* Adds up by rows of ours, or of the page. */
 static mw_status add_up(const mw_page_tables *tables, const mw_snapshot *snapshot, bool is_settled,
-                        uint32_t count, mw_tally *amounts)
+                        uint32_t count, mw_tally *amounts, mw_tally *ret_all)
 {
     const mw_page_sites *sites = find_sites(tables, snapshot);
     mw_site_sums sums;
@@ -333,6 +336,7 @@ static mw_status add_up(const mw_page_tables *tables, const mw_snapshot *snapsho
         amount->bytes += sums.sites[i].bytes;
         amount->blocks += sums.sites[i].blocks;
     }
+    *ret_all = sums.all;
     mw_site_sums_done(&sums);
     return MW_OK;
 }
@@ -340,23 +344,35 @@ static mw_status add_up(const mw_page_tables *tables, const mw_snapshot *snapsho
 mw_status mw_page_tables_amounts(const mw_page_tables *tables, const mw_snapshot *snapshot,
                                  mw_tally *ret_amounts)
 {
-    return add_up(tables, snapshot, true, tables->page_row_count, ret_amounts);
+    mw_tally all;
+
+    return add_up(tables, snapshot, true, tables->page_row_count, ret_amounts, &all);
+}
+
+void mw_page_tables_settled(const mw_page_tables *tables, const mw_tally *by_row, uint32_t count,
+                            mw_tally *ret_amounts)
+{
+    memset(ret_amounts, 0, tables->page_row_count * sizeof *ret_amounts);
+    for (uint32_t i = 1; i < count; i++) {
+        mw_tally *amount = &ret_amounts[tables->rows[i].number];
+        amount->bytes += by_row[i].bytes;
+        amount->blocks += by_row[i].blocks;
+    }
 }
 
 /* Makes room for as many amounts as there are rows, some to spare. */
-static mw_status reserve_scratch(mw_page_tables *tables)
+static mw_status reserve_added(mw_page_tables *tables)
 {
     mw_tally *grown;
 
-    if (tables->scratch_capacity >= tables->row_count)
+    if (tables->added_capacity >= tables->row_count)
         return MW_OK;
     grown = mw_alloc_array(tables->alloc, tables->row_capacity, sizeof *grown);
     if (grown == NULL)
         return MW_NO_MEMORY;
-    mw_alloc_release(tables->alloc, tables->scratch,
-                     tables->scratch_capacity * sizeof *tables->scratch);
-    tables->scratch = grown;
-    tables->scratch_capacity = tables->row_capacity;
+    mw_alloc_release(tables->alloc, tables->added, tables->added_capacity * sizeof *tables->added);
+    tables->added = grown;
+    tables->added_capacity = tables->row_capacity;
     return MW_OK;
 }
 
@@ -368,14 +384,15 @@ mw_status mw_page_tables_add(mw_page_tables *tables, const mw_snapshot *snapshot
     if (status == MW_OK && has_new_sites(snapshot, sites))
         status = add_rows(tables, snapshot, sites);
     if (status == MW_OK)
-        status = reserve_scratch(tables);
+        status = reserve_added(tables);
     if (status == MW_OK)
-        status = add_up(tables, snapshot, false, tables->row_count, tables->scratch);
+        status =
+            add_up(tables, snapshot, false, tables->row_count, tables->added, &tables->added_all);
     if (status != MW_OK)
         return status;
     for (uint32_t i = 1; i < tables->row_count; i++)
-        if (tables->scratch[i].bytes > tables->rows[i].weight)
-            tables->rows[i].weight = tables->scratch[i].bytes;
+        if (tables->added[i].bytes > tables->rows[i].weight)
+            tables->rows[i].weight = tables->added[i].bytes;
     return MW_OK;
 }
 

@@ -38,8 +38,8 @@ typedef struct mw_page_row {
 
 /* What the sites of snapshots that share their tables are in the page. */
 typedef struct mw_page_sites {
-    const struct mw_snapshot_tables *tables; /* borrowed; kept alive by a snapshot       */
-    uint32_t *rows;                          /* owned; by site, 0 where nothing was alive */
+    struct mw_snapshot_tables *tables; /* one reference of it                             */
+    uint32_t *rows;                    /* owned; by site, 0 where nothing was alive */
     uint32_t count;
 } mw_page_sites;
 
@@ -56,8 +56,9 @@ typedef struct mw_page_tables {
     uint32_t row_count, row_capacity;
     mw_page_sites *sites;
     uint32_t sites_count, sites_capacity;
-    mw_tally *scratch; /* owned; by row, while a snapshot is added */
-    uint32_t scratch_capacity;
+    mw_tally *added; /* owned; by row, what is in the snapshot that was added last */
+    uint32_t added_capacity;
+    mw_tally added_all; /* the sum of it */
     /* After settling: */
     uint32_t page_path_count; /* with the dummy */
     uint32_t page_row_count;  /* with the dummy */
@@ -68,7 +69,8 @@ typedef struct mw_page_tables {
 mw_status mw_page_tables_init(mw_page_tables *ret_tables, mw_alloc *alloc) MW_MUST_CHECK;
 void mw_page_tables_done(mw_page_tables *tables); /* accepts a zeroed struct */
 
-/* The snapshot outlives the tables. */
+/* Rows of what is alive in the snapshot, which may be released then; `added` has the rows'
+ * amounts until the next one. */
 mw_status mw_page_tables_add(mw_page_tables *tables, const mw_snapshot *snapshot) MW_MUST_CHECK;
 
 mw_status mw_page_tables_string(mw_page_tables *tables, const char *bytes, size_t length,
@@ -83,3 +85,7 @@ mw_status mw_page_tables_settle(mw_page_tables *tables, uint32_t row_maximum) MW
  * `page_row_count`, and is overwritten. */
 mw_status mw_page_tables_amounts(const mw_page_tables *tables, const mw_snapshot *snapshot,
                                  mw_tally *ret_amounts) MW_MUST_CHECK;
+
+/* The same of amounts by row, as `added` was; of rows beyond [count] there is nothing. */
+void mw_page_tables_settled(const mw_page_tables *tables, const mw_tally *by_row, uint32_t count,
+                            mw_tally *ret_amounts);

@@ -12,11 +12,14 @@
 #include "render/render.h"
 #include "render/source_text.h"
 
-/* What was alive at one moment of a series. */
-typedef struct mw_moment {
-    const mw_snapshot *snapshot;
-    uint64_t time_ns;
-} mw_moment;
+/* Snapshots of a series, by time.  Each is made when it is asked for, so that never all of
+ * them are there at once. */
+typedef struct mw_moments {
+    size_t count;
+    uint64_t (*time_ns)(const struct mw_moments *self, size_t number);
+    /* The caller releases it. */
+    mw_status (*take)(struct mw_moments *self, size_t number, mw_snapshot **ret_snapshot);
+} mw_moments;
 
 /* Everything is borrowed for the call.  What was left out (filters, `--older-than`, …) has no
  * live blocks in `snapshot` any more; where totals were asked for (`--total`), what was
@@ -26,8 +29,7 @@ typedef struct mw_view {
     const mw_snapshot *older;    /* what to compare with; NULL: nothing                     */
     const mw_timeline *timeline; /* NULL where nobody knows                                 */
     uint64_t time_ns;            /* of the snapshot; 0: the timeline's end                  */
-    const mw_moment *moments;    /* snapshots to choose from, for pages; may be none        */
-    size_t moment_count;
+    mw_moments *moments;         /* snapshots to choose from, for pages; NULL: none         */
     const mw_places *places;
     mw_source *source;   /* lines of source; may be NULL                                   */
     const char *verdict; /* sentences that say what matters; NULL: none                    */

@@ -8,6 +8,7 @@
  * would like to be markup; `difference` two runs; `large` has 100,000 sites, `restless`
  * as many that all change all the time, `deep` a recursion of 5,000 calls.
  */
+#include "moment_list.h"
 #include "shop.h"
 
 #include "render/renderer.h"
@@ -288,7 +289,7 @@ static mw_snapshot *like(mw_snapshot *last, mw_snapshot *now)
 /* ── a process ───────────────────────────────────────────────────────────────────── */
 
 static mw_point points[POINTS];
-static mw_moment moments[MOMENTS];
+static moment_list moments;
 
 static const mw_child children[] = {
     {.time_ns = 61000000000, .pid = 4243, .capture = "shop.4243.memwhy"}};
@@ -351,11 +352,10 @@ static void make_shop(mw_view *view, bool is_hostile)
 
     make_points(60, live_after);
     for (int i = 0; i < MOMENTS; i++)
-        moments[i] = (mw_moment){like(last, shop_after(i * 5, is_hostile)),
-                                 points[i * ((POINTS - 1) / (MOMENTS - 1))].time_ns};
+        moment_list_add(&moments, like(last, shop_after(i * 5, is_hostile)),
+                        points[i * ((POINTS - 1) / (MOMENTS - 1))].time_ns);
     view->snapshot = last;
-    view->moments = moments;
-    view->moment_count = MOMENTS;
+    view->moments = &moments.base;
     view->timeline = &timeline;
     view->verdict = "shop/visits.py:31 leaks: 168 KiB a minute since the start, and nothing of it "
                     "is ever freed. "
@@ -432,6 +432,7 @@ static void make_large(mw_view *view, uint32_t quiet)
     uint32_t count = mw_snapshot_site_count(last) + 1;
     mw_tally *tallies = calloc(count, sizeof *tallies);
     mw_random random = mw_random_of(2);
+    mw_snapshot *of_series[MOMENTS];
 
     assert_non_null(tallies);
     make_points(60, live_of_large);
@@ -442,16 +443,16 @@ static void make_large(mw_view *view, uint32_t quiet)
     for (int moment = MOMENTS - 1; moment >= 0; moment--) {
         mw_snapshot *made;
         CHECK_OK(mw_snapshot_with_tallies(last, tallies, NULL, count, &made));
-        moments[moment] =
-            (mw_moment){made, points[moment * ((POINTS - 1) / (MOMENTS - 1))].time_ns};
+        of_series[moment] = made;
         for (uint32_t i = 1; i < count; i++)
             if (mw_random_below(&random, quiet) == 0)
                 tallies[i].bytes = 64 + mw_random_below(&random, 1 << 14 << (quiet == 1 ? 8 : 0));
     }
     free(tallies);
+    for (int i = 0; i < MOMENTS; i++)
+        moment_list_add(&moments, of_series[i], points[i * ((POINTS - 1) / (MOMENTS - 1))].time_ns);
     view->snapshot = last;
-    view->moments = moments;
-    view->moment_count = MOMENTS;
+    view->moments = &moments.base;
     view->timeline = &timeline;
     view->verdict = "A process of 100,000 allocation sites.";
 }

@@ -5,6 +5,8 @@
 #include "render/page_data.h"
 
 #include "core/group.h"
+#include "core/snapshot_tables.h"
+#include "moment_list.h"
 #include "snapshot_model.h"
 
 #include <stdio.h>
@@ -195,7 +197,7 @@ static void check_view(const mw_view *view)
     }
     for (uint32_t i = data.moment_count; i > 0; i--) {
         reader_next_state(&reader);
-        check_state(&reader, data.moments[i - 1]->snapshot);
+        check_state(&reader, ((moment_list *)view->moments)->snapshots[data.moments[i - 1].number]);
     }
     reader_close(&reader);
     mw_page_data_done(&data);
@@ -218,82 +220,73 @@ TEST(page_data, of_a_difference_is_read_back)
 
 enum { SERIES = 60 };
 
-typedef struct series {
-    mw_snapshot *snapshots[SERIES];
-    mw_moment moments[SERIES];
-} series;
-
 /* Of each of [count] snapshots the site [number] modulo the count has more than before. */
-static void series_init(series *made, uint32_t count, uint64_t seed)
+static void series_init(moment_list *made, uint32_t count, uint64_t seed)
 {
     snapshot_model model = model_random_large(seed);
     mw_snapshot *first = model_snapshot(&model);
     uint32_t sites = mw_snapshot_site_count(first) + 1;
     mw_tally *tallies = calloc(sites, sizeof *tallies);
 
+    *made = (moment_list){0};
     for (uint32_t i = 0; i < count; i++) {
         uint32_t site = 1 + i % (sites - 1);
+        mw_snapshot *snapshot;
         tallies[site].bytes += 100 + i;
         tallies[site].blocks += 1;
-        CHECK_OK(mw_snapshot_with_tallies(first, tallies, NULL, sites, &made->snapshots[i]));
-        made->moments[i] = (mw_moment){made->snapshots[i], (uint64_t)i * 1000};
+        CHECK_OK(mw_snapshot_with_tallies(first, tallies, NULL, sites, &snapshot));
+        moment_list_add(made, snapshot, (uint64_t)i * 1000);
     }
     free(tallies);
     mw_snapshot_release(first);
 }
 
-static void series_done(series *made, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        mw_snapshot_release(made->snapshots[i]);
-}
-
 TEST(page_data, of_a_series_is_read_back_whatever_its_length)
 {
     for (uint32_t count = 1; count <= SERIES; count += 7) {
-        series made;
-        mw_view view = {.moments = made.moments, .moment_count = count};
+        moment_list made;
+        mw_view view = {.moments = &made.base};
 
         series_init(&made, count, count);
         view.snapshot = made.snapshots[count - 1];
         check_view(&view);
         view.snapshot = made.snapshots[0]; /* the peak, say */
         check_view(&view);
-        series_done(&made, count);
+        moment_list_done(&made);
     }
 }
 
 TEST(page_data, has_the_first_and_the_last_moment_and_others_evenly_in_time)
 {
-    series made;
-    mw_view view = {.moments = made.moments, .moment_count = SERIES};
+    moment_list made;
+    mw_view view = {.moments = &made.base};
     mw_page_data data;
 
     series_init(&made, SERIES, 1);
     view.snapshot = made.snapshots[0];
     CHECK_OK(mw_page_data_init(&data, &view, mw_alloc_system()));
     CHECK_EQ(data.moment_count, MW_PAGE_MOMENT_MAXIMUM);
-    CHECK_EQ(data.moments[0]->time_ns, 0);
-    CHECK_EQ(data.moments[MW_PAGE_MOMENT_MAXIMUM - 1]->time_ns, (SERIES - 1) * 1000);
+    CHECK_EQ(data.moments[0].time_ns, 0);
+    CHECK_EQ(data.moments[MW_PAGE_MOMENT_MAXIMUM - 1].time_ns, (SERIES - 1) * 1000);
     for (uint32_t i = 1; i < data.moment_count; i++) {
-        uint64_t step = data.moments[i]->time_ns - data.moments[i - 1]->time_ns;
+        uint64_t step = data.moments[i].time_ns - data.moments[i - 1].time_ns;
         CHECK(step >= 1000 && step <= 4000);
     }
     CHECK(!data.has_time);
     CHECK(mw_page_data_thin(&data));
     CHECK_EQ(data.moment_count, MW_PAGE_MOMENT_MAXIMUM / 2 + 1);
-    CHECK_EQ(data.moments[data.moment_count - 1]->time_ns, (SERIES - 1) * 1000);
+    CHECK_EQ(data.moments[data.moment_count - 1].time_ns, (SERIES - 1) * 1000);
     while (mw_page_data_thin(&data))
         ;
     CHECK_EQ(data.moment_count, 2);
     mw_page_data_done(&data);
-    series_done(&made, SERIES);
+    moment_list_done(&made);
 }
 
 TEST(page_data, knows_the_time_of_what_it_shows_if_that_is_the_last_moment)
 {
-    series made;
-    mw_view view = {.moments = made.moments, .moment_count = 10};
+    moment_list made;
+    mw_view view = {.moments = &made.base};
     mw_page_data data;
 
     series_init(&made, 10, 1);
@@ -303,7 +296,63 @@ TEST(page_data, knows_the_time_of_what_it_shows_if_that_is_the_last_moment)
     CHECK_EQ(data.time_ns, 9000);
     CHECK_EQ(data.moment_count, 9); /* it stands there once */
     mw_page_data_done(&data);
-    series_done(&made, 10);
+    moment_list_done(&made);
+}
+
+/* A hundred snapshots of a large process would not fit beside each other. */
+TEST(page_data, lets_go_of_a_moment_before_it_takes_the_next)
+{
+    moment_list made;
+    mw_view view = {.moments = &made.base};
+    mw_page_data data;
+
+    series_init(&made, 10, 1);
+    view.snapshot = made.snapshots[9];
+    CHECK_OK(mw_page_data_init(&data, &view, mw_alloc_system()));
+    for (uint32_t i = 0; i < 10; i++)
+        CHECK_EQ(made.snapshots[i]->references, 1);
+    mw_page_data_done(&data);
+    moment_list_done(&made);
+}
+
+static mw_status take_anew(mw_moments *self, size_t number, mw_snapshot **ret_snapshot)
+{
+    snapshot_model model = model_random(number);
+
+    (void)self;
+    *ret_snapshot = model_snapshot(&model);
+    return MW_OK;
+}
+
+/* As a series is whose regions are looked for in each of its snapshots. */
+TEST(page_data, of_moments_with_tables_of_their_own_is_read_back)
+{
+    static char facts[1 << 15];
+    moment_list made = {.base = {.count = 9, .time_ns = moment_list_time, .take = take_anew}};
+    mw_view view = {.moments = &made.base};
+    mw_page_data data;
+    page_reader reader;
+    mw_buffer buffer;
+
+    CHECK_OK(take_anew(&made.base, 100, &made.snapshots[0]));
+    view.snapshot = made.snapshots[0];
+    mw_buffer_init(&buffer, mw_alloc_system());
+    CHECK_OK(mw_page_data_init(&data, &view, mw_alloc_system()));
+    CHECK_OK(mw_page_data_write(&data, &buffer.sink));
+    reader_open(&reader, &buffer, facts, sizeof facts);
+    reader_next_state(&reader);
+    for (uint32_t i = data.moment_count; i > 0; i--) {
+        mw_snapshot *snapshot;
+
+        CHECK_OK(take_anew(&made.base, data.moments[i - 1].number, &snapshot));
+        reader_next_state(&reader);
+        check_state(&reader, snapshot);
+        mw_snapshot_release(snapshot);
+    }
+    reader_close(&reader);
+    mw_page_data_done(&data);
+    mw_buffer_done(&buffer);
+    mw_snapshot_release(made.snapshots[0]);
 }
 
 /* ── facts ───────────────────────────────────────────────────────────────────────── */
@@ -390,8 +439,8 @@ static mw_status write_all(mw_page_data *data, const mw_view *view, mw_alloc *al
 TEST(page_data, returns_every_byte_whichever_allocation_fails)
 {
     const mw_places places = {.directory = ""};
-    series made;
-    mw_view view = {.moments = made.moments, .moment_count = 4, .places = &places};
+    moment_list made;
+    mw_view view = {.moments = &made.base, .places = &places};
     mw_timeline timeline = {0};
     mw_status status = MW_NO_MEMORY;
 
@@ -408,7 +457,7 @@ TEST(page_data, returns_every_byte_whichever_allocation_fails)
         CHECK(status == MW_OK || status == MW_NO_MEMORY);
         CHECK_EQ(failing.live_blocks, 0);
     }
-    series_done(&made, 4);
+    moment_list_done(&made);
 }
 
 int main(void)
@@ -418,6 +467,8 @@ int main(void)
         CASE(page_data, of_a_series_is_read_back_whatever_its_length),
         CASE(page_data, has_the_first_and_the_last_moment_and_others_evenly_in_time),
         CASE(page_data, knows_the_time_of_what_it_shows_if_that_is_the_last_moment),
+        CASE(page_data, lets_go_of_a_moment_before_it_takes_the_next),
+        CASE(page_data, of_moments_with_tables_of_their_own_is_read_back),
         CASE(page_data, quotes_what_nobody_has_checked),
         CASE(page_data, keeps_the_peaks_of_a_long_timeline),
         CASE(page_data, returns_every_byte_whichever_allocation_fails),
