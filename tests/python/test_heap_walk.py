@@ -2,7 +2,7 @@
 """The walk of the heap: nothing is missing, nothing is changed, and it does no harm."""
 import pytest
 
-from processes import run
+from processes import PROGRAMS, python, run
 
 pytestmark = pytest.mark.no_leak_check("runs in processes of its own")
 
@@ -110,6 +110,41 @@ assert not any(type(o) is dict and o.keys() == {"value"} for o in gc.get_objects
 """)
 
 
+@pytest.mark.parametrize("walk", [
+    "_memwhy._heap_ask('summary', 0, 0, 0, 0)",
+    "memwhy.heap().close()",
+    "memwhy.why(main, forked=False)",
+])
+def test_no_object_s_reference_count_is_another_after_a_walk(walk):
+    """Of all objects that the collector knows, and of all that they refer to."""
+    run(STANDARD_LIBRARY + f"""
+import gc, itertools
+import memwhy
+from memwhy import _memwhy
+
+def main():
+    {walk}  # whatever it makes at its first time
+    gc.collect()
+    gc.disable()
+    known = gc.get_objects()
+    known += list(itertools.chain.from_iterable(map(gc.get_referents, known)))
+    count = sys.getrefcount
+    before = list(map(count, known))
+    middle = list(map(count, known))
+    {walk}
+    after = list(map(count, known))
+    # Whoever calls counts, answers with None and looks names up, which a cache holds.
+    changed = [one for one, a, b, c in zip(known, before, middle, after)
+               if a == b != c and type(one) not in (int, bool, str, type(None))]
+    assert len(known) > 100_000
+    return [(type(one), str(one)[:200]) for one in changed]
+
+import sys
+changed = main()
+assert not changed, (len(changed), changed[:20])
+""")
+
+
 def test_counting_references_explains_the_counts():
     """The walk's self-test: whoever leaves out a kind of reference fails here."""
     out = run(STANDARD_LIBRARY + """
@@ -169,85 +204,19 @@ with memwhy.heap() as heap:
 """)
 
 
-def test_walks_go_on_while_threads_churn():
-    run("""
-import asyncio, sys, threading
-import memwhy
-from memwhy import _memwhy
+def under_fire(heap_subject, walks):
+    done = python(PROGRAMS / "heap_under_fire.py", walks, heap_subject, timeout=1800)
+    assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.stdout == f"{walks} walks here and in children\n" and done.stderr == ""
 
-sys.setswitchinterval(1e-5)
-stop = threading.Event()
-failures = []
 
-def generators():
-    def numbers(n):
-        if n:
-            yield from numbers(n - 1)
-        yield n
-    while not stop.is_set():
-        assert sum(numbers(20)) == 210
+def test_walks_go_on_while_threads_churn(heap_subject):
+    under_fire(heap_subject, 25)
 
-def exceptions():
-    def fall(n):
-        try:
-            if n == 0:
-                raise KeyError(n)
-            fall(n - 1)
-        except KeyError as error:
-            raise ValueError(n) from error
-    while not stop.is_set():
-        try:
-            fall(10)
-        except ValueError as error:
-            assert error.__cause__ is not None
 
-def classes():
-    while not stop.is_set():
-        kind = type("Kind", (dict,), {"__slots__": ("a",), "method": lambda self: self})
-        o = kind(x=1)
-        o.a = o
-        assert o.method() is o
-
-def dicts():
-    while not stop.is_set():
-        table = {}
-        for i in range(2000):
-            table[str(i)] = [i]
-        for i in range(0, 2000, 3):
-            del table[str(i)]
-        assert len(table) == 1333
-
-def loops():
-    async def child(n):
-        await asyncio.sleep(0)
-        return n
-    async def main():
-        return sum(await asyncio.gather(*(child(n) for n in range(20))))
-    while not stop.is_set():
-        assert asyncio.run(main()) == 190
-
-def checked(function):
-    try:
-        function()
-    except BaseException as error:
-        failures.append(error)
-        raise
-
-threads = [threading.Thread(target=checked, args=(f,))
-           for f in (generators, exceptions, classes, dicts, loops)]
-for thread in threads:
-    thread.start()
-for turn in range(25):
-    _memwhy._heap_ask("summary", 0, 0, 0, 0)
-    if turn % 5 == 0:
-        with memwhy.heap() as heap:
-            assert heap.explained > 0.99, heap.summary
-            heap.suspects()
-stop.set()
-for thread in threads:
-    thread.join()
-assert not failures, failures
-""", timeout=300)
+@pytest.mark.slow("500 walks while threads churn take minutes")
+def test_many_walks_go_on_while_threads_churn(heap_subject):
+    under_fire(heap_subject, 500)
 
 
 def test_types_that_tell_half_are_held_from_c(heap_subject):
