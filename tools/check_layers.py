@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-BOTH_WORLDS = {"base", "core", "graph", "capture", "render"}
+BOTH_WORLDS = {"base", "core", "graph", "capture", "render", "heap"}
 
 # Room → the rooms it may see, besides itself.
 LAW = {
@@ -26,6 +26,7 @@ LAW = {
     "graph": {"base"},
     "capture": {"base", "core", "graph"},
     "render": {"base", "core", "graph"},
+    "heap": {"base", "core", "graph", "capture", "render"},
     # Inside the traced process.
     "tracer": {"base", "core", "capture"},
     "native": {"base"},

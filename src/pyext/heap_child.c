@@ -3,8 +3,9 @@
 #include "pyext/heap_child.h"
 #include "pyext/heap_layouts.h"
 
-#include "pyext/heap_answers.h"
+#include "pyext/live_heap.h"
 
+#include "heap/heap_answers.h"
 #include "tracer/guard.h"
 
 #include <errno.h>
@@ -206,10 +207,13 @@ static bool read_question(mw_heap_question *question)
 static void serve(size_t memory_limit)
 {
     mw_limited_alloc alloc = mw_limited_alloc_of(memory_limit);
+    mw_live_heap live;
     mw_heap_study study;
     mw_heap_question question = {.name = "summary"};
-    mw_status status = mw_heap_study_init(&study, NULL, &alloc.base);
+    mw_status status = mw_live_heap_init(&live, NULL, &alloc.base);
 
+    if (status == MW_OK)
+        status = mw_heap_study_init(&study, &live.view, &alloc.base);
     if (status != MW_OK) {
         reply(status, NULL);
         return;

@@ -3,10 +3,12 @@
 
 #include "pyext/heap_functions.h"
 
-#include "pyext/heap_answers.h"
 #include "pyext/heap_child.h"
+#include "pyext/live_heap.h"
 #include "pyext/raise.h"
 #include "pyext/tracing.h"
+
+#include "heap/heap_answers.h"
 
 #include <string.h>
 
@@ -194,13 +196,16 @@ static PyObject *unseen_subject(PyObject *subject)
 static mw_status ask_here(const mw_heap_question *question, PyObject *subject, mw_alloc *alloc,
                           mw_buffer *answer)
 {
-    mw_heap_study study;
-    mw_status status = mw_heap_study_init(&study, subject, alloc);
+    mw_live_heap live;
+    mw_heap_study study = {0};
+    mw_status status = mw_live_heap_init(&live, subject, alloc);
 
-    if (status != MW_OK)
-        return status;
-    status = mw_heap_answer(&study, question, &answer->sink);
+    if (status == MW_OK)
+        status = mw_heap_study_init(&study, &live.view, alloc);
+    if (status == MW_OK)
+        status = mw_heap_answer(&study, question, &answer->sink);
     mw_heap_study_done(&study);
+    mw_live_heap_done(&live);
     return status;
 }
 

@@ -66,18 +66,27 @@ static void write_quoted(PyObject *text, mw_sink *sink)
     mw_sink_text(sink, "'");
 }
 
-static void write_int(PyObject *number, mw_sink *sink)
+/* The absolute value of the [count] lowest digits. */
+static uint64_t read_digits(PyObject *number, size_t count)
 {
     const digit *digits = (const digit *)((const char *)number + mw_layout_int_header_bytes());
-    size_t count = mw_layout_int_digits(number);
     uint64_t value = 0;
+
+    for (size_t i = count; i-- > 0;)
+        value = value << PyLong_SHIFT | digits[i];
+    return value;
+}
+
+static void write_int(PyObject *number, mw_sink *sink)
+{
+    size_t count = mw_layout_int_digits(number);
+    uint64_t value;
 
     if (count > 2) {
         mw_sink_text(sink, "<large int>");
         return;
     }
-    for (size_t i = count; i-- > 0;)
-        value = value << PyLong_SHIFT | digits[i];
+    value = read_digits(number, count);
     mw_sink_format(sink, "%s%llu", mw_layout_int_is_negative(number) ? "-" : "",
                    (unsigned long long)value);
 }
@@ -198,6 +207,35 @@ static void write_thread_name(PyObject *object, mw_sink *sink)
     if (is_str(name)) {
         mw_sink_text(sink, " ");
         write_quoted(name, sink);
+    }
+}
+
+/* Three digits have 90 bits, and what an unsigned long has fits into them. */
+static bool int_equals(PyObject *object, uint64_t value)
+{
+    return PyLong_CheckExact(object) && mw_layout_int_digits(object) <= 3 &&
+           !mw_layout_int_is_negative(object) &&
+           read_digits(object, mw_layout_int_digits(object)) == value;
+}
+
+void mw_heap_write_thread(const mw_heap *heap, uint64_t thread, mw_sink *sink)
+{
+    PyObject *module = find_in_dict(mw_layout_modules(heap->interpreter), "threading");
+    PyObject *active, *key, *value, *name;
+
+    if (module == NULL || !mw_heap_type_derives(Py_TYPE(module), &PyModule_Type))
+        return;
+    active = find_in_dict(((PyModuleObject *)module)->md_dict, "_active");
+    if (active == NULL || !PyDict_CheckExact(active) || ((PyDictObject *)active)->ma_keys == NULL)
+        return;
+    for (Py_ssize_t i = 0; i < ((PyDictObject *)active)->ma_keys->dk_nentries; i++) {
+        key = mw_layout_dict_entry(((PyDictObject *)active)->ma_keys, i, &value);
+        if (key == NULL || value == NULL || !int_equals(key, thread))
+            continue;
+        name = find_attribute(value, "_name");
+        if (is_str(name))
+            write_characters(name, TEXT_MAXIMUM, sink);
+        return;
     }
 }
 

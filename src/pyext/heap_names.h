@@ -17,5 +17,7 @@ void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink);
 /* How [from] refers to [to], as one would write it behind the name of [from]: `.data`,
  * `['key']`, `[3]`; in brackets where Python has no word for it: `(key 'a')`. */
 void mw_heap_write_edge(const mw_heap *heap, uint32_t from, uint32_t to, mw_sink *sink);
+/* What threading calls the thread with that ident; nothing if it does not know it. */
+void mw_heap_write_thread(const mw_heap *heap, uint64_t thread, mw_sink *sink);
 /* The str [object] without quotes, or nothing if it is none. */
 void mw_heap_write_str(PyObject *object, mw_sink *sink);

@@ -12,14 +12,11 @@
  *   garbage      count                  what waits for the collector
  *   held                                types of objects that C code holds
  */
-#include "pyext/heap_answers.h"
-#include "pyext/heap_layouts.h"
+#include "heap/heap_answers.h"
 
-#include "pyext/heap_json.h"
-#include "pyext/heap_names.h"
+#include "heap/heap_json.h"
 
 #include "graph/suspects.h"
-#include "tracer/tracer.h"
 
 #include <string.h>
 
@@ -53,24 +50,29 @@ static void put_text(answer *self, const char *name)
 
 static void put_type(answer *self, const char *name, uint32_t type)
 {
+    const mw_heap_view *view = self->study->view;
+
     begin_text(self);
-    mw_heap_write_type(&self->study->heap, type, &self->text.sink);
+    view->words->write_type(view, type, &self->text.sink);
     put_text(self, name);
 }
 
-static void put_str(answer *self, const char *name, PyObject *string)
+static void put_object(answer *self, const char *name, uint32_t node)
 {
+    const mw_heap_view *view = self->study->view;
+
     begin_text(self);
-    mw_heap_write_str(string, &self->text.sink);
+    view->words->write_object(view, node, &self->text.sink);
     put_text(self, name);
 }
 
-static void put_tracer_string(answer *self, const char *name, mw_string string)
+static void put_root_name(answer *self, const char *name, const mw_graph_root *root)
 {
-    const mw_string_pool *pool = &mw_the_tracer.codes.strings;
+    const mw_heap_view *view = self->study->view;
 
-    mw_heap_json_bytes(&self->json, name, mw_string_pool_bytes(pool, string.index),
-                       mw_string_pool_length(pool, string.index));
+    begin_text(self);
+    view->words->write_root(view, root, &self->text.sink);
+    put_text(self, name);
 }
 
 static void put_sum(answer *self, const mw_retained_sum *sum)
@@ -80,113 +82,79 @@ static void put_sum(answer *self, const mw_retained_sum *sum)
     mw_heap_json_number(&self->json, "retained", sum->retained_bytes);
 }
 
-/* The dict of a module that is a root as the module is; 0 for other objects. */
-static uint32_t module_dict_of(const answer *self, uint32_t node)
+static void put_place(answer *self, const mw_heap_place *place)
 {
-    const mw_heap *heap = &self->study->heap;
-    const mw_dominators *tree = &self->study->tree;
-    PyObject *object = mw_heap_object(heap, node);
-    uint32_t dict;
-
-    if (object == NULL || mw_heap_type_of(heap, node)->shape != MW_SHAPE_MODULE)
-        return 0;
-    dict = mw_heap_find(heap, ((PyModuleObject *)object)->md_dict);
-    return dict != 0 && tree->parent[tree->position_of[dict]] == 0 ? dict : 0;
-}
-
-/* A module and its dict are one for whoever asks. */
-static uint64_t retained_of(const answer *self, uint32_t node)
-{
-    const mw_dominators *tree = &self->study->tree;
-    uint32_t dict = module_dict_of(self, node);
-    uint64_t bytes = mw_dominators_retained(tree, tree->position_of[node]);
-
-    return dict != 0 ? bytes + mw_dominators_retained(tree, tree->position_of[dict]) : bytes;
-}
-
-static void put_line(answer *self, const mw_heap_line *line)
-{
-    put_tracer_string(self, "file", line->file);
-    mw_heap_json_number(&self->json, "line", line->line > 0 ? (uint64_t)line->line : 0);
-    put_tracer_string(self, "function", line->function);
+    mw_heap_json_bytes(&self->json, "file", place->file, place->file_length);
+    mw_heap_json_number(&self->json, "line", place->line);
+    mw_heap_json_bytes(&self->json, "function", place->function, place->function_length);
 }
 
 /* The fields of a node, inside brackets that the caller opened. */
 static void put_node(answer *self, uint32_t node)
 {
-    const mw_heap *heap = &self->study->heap;
-    const mw_heap_lines *lines = &self->study->lines;
+    const mw_heap_view *view = self->study->view;
+    mw_heap_place place = mw_heap_study_place(self->study, node);
 
     mw_heap_json_number(&self->json, "node", node);
-    mw_heap_json_number(&self->json, "id", (uintptr_t)mw_heap_object(heap, node));
-    put_type(self, "type", heap->graph.nodes[node].type);
-    begin_text(self);
-    mw_heap_write_object(heap, node, &self->text.sink);
-    put_text(self, "text");
-    mw_heap_json_number(&self->json, "size", mw_object_graph_size(&heap->graph, node));
-    mw_heap_json_number(&self->json, "retained", retained_of(self, node));
-    if (lines->of_node != NULL && lines->of_node[node] != 0) {
+    mw_heap_json_number(&self->json, "id", view->words->address(view, node));
+    put_type(self, "type", view->graph->nodes[node].type);
+    put_object(self, "text", node);
+    mw_heap_json_number(&self->json, "size", mw_object_graph_size(view->graph, node));
+    mw_heap_json_number(&self->json, "retained", mw_heap_study_retained(self->study, node));
+    if (place.file != NULL) {
         mw_heap_json_open(&self->json, "site", "{");
-        put_line(self, &lines->items[lines->of_node[node]]);
+        put_place(self, &place);
         mw_heap_json_close(&self->json, "}");
     }
 }
 
 /* ── roots and ways ──────────────────────────────────────────────────────────────── */
 
-/* Why [node] is a root, in the most preferred way; NULL if it is none. */
-static const mw_graph_root *root_of(const answer *self, uint32_t node)
+static void put_thread(answer *self, const mw_graph_root *root)
 {
-    const mw_object_graph *graph = &self->study->heap.graph;
-    const mw_graph_root *best = NULL;
+    const mw_heap_view *view = self->study->view;
+    uint64_t thread = view->words->thread(view, root);
 
-    for (uint32_t i = 0; i < graph->root_count; i++)
-        if (graph->roots[i].node == node && (best == NULL || graph->roots[i].kind < best->kind))
-            best = &graph->roots[i];
-    return best;
-}
-
-static void put_thread(answer *self, const PyThreadState *thread)
-{
-    if (thread != NULL)
-        mw_heap_json_number(&self->json, "thread", thread->thread_id);
+    if (thread == 0)
+        return;
+    mw_heap_json_number(&self->json, "thread", thread);
+    begin_text(self);
+    view->words->write_thread(view, thread, &self->text.sink);
+    if (self->text.length == 0)
+        mw_sink_number(&self->text.sink, thread);
+    put_text(self, "thread_name");
 }
 
 static void put_root(answer *self, uint32_t node)
 {
-    const mw_heap *heap = &self->study->heap;
-    const mw_graph_root *root = root_of(self, node);
+    const mw_graph_root *root = mw_heap_study_root(self->study, node);
 
     if (root == NULL)
         return;
     mw_heap_json_open(&self->json, "root", "{");
     mw_heap_json_text(&self->json, "kind", root_kinds[root->kind]);
-    if (root->kind == MW_ROOT_MODULE) {
-        put_str(self, "name", mw_heap_module_name(heap, root->label));
-    } else if (root->kind == MW_ROOT_FRAME) {
-        begin_text(self);
-        mw_heap_write_object(heap, node, &self->text.sink);
-        put_text(self, "name");
-        put_thread(self, heap->frames[root->label].thread);
-    } else if (root->kind == MW_ROOT_INTERPRETER) {
-        mw_heap_json_text(&self->json, "name", heap->labels[root->label].what);
-        put_thread(self, heap->labels[root->label].thread);
-    } else if (root->kind == MW_ROOT_HELD_FROM_C) {
+    if (root->kind == MW_ROOT_MODULE || root->kind == MW_ROOT_INTERPRETER)
+        put_root_name(self, "name", root);
+    else if (root->kind == MW_ROOT_FRAME)
+        put_object(self, "name", node);
+    else if (root->kind == MW_ROOT_HELD_FROM_C)
         mw_heap_json_number(&self->json, "references",
-                            (uint64_t)heap->graph.nodes[node].references);
-    }
+                            (uint64_t)self->study->view->graph->nodes[node].references);
+    if (root->kind == MW_ROOT_FRAME || root->kind == MW_ROOT_INTERPRETER)
+        put_thread(self, root);
     mw_heap_json_close(&self->json, "}");
 }
 
 static void put_step(answer *self, const mw_route *route, uint32_t i)
 {
+    const mw_heap_view *view = self->study->view;
+
     mw_heap_json_open(&self->json, NULL, "{");
     if (i == 0) {
         put_root(self, route->nodes[0]);
     } else {
         begin_text(self);
-        mw_heap_write_edge(&self->study->heap, route->nodes[i - 1], route->nodes[i],
-                           &self->text.sink);
+        view->words->write_edge(view, route->nodes[i - 1], route->nodes[i], &self->text.sink);
         put_text(self, "edge");
     }
     put_node(self, route->nodes[i]);
@@ -224,7 +192,7 @@ static mw_status put_routes(answer *self, uint32_t node, uint64_t limit)
     if (limit > 1)
         status = mw_heap_study_back(study, &back);
     if (status == MW_OK)
-        status = mw_routes_find(&list, &study->routes, &study->heap.graph, back, &study->tree, node,
+        status = mw_routes_find(&list, &study->routes, study->view->graph, back, &study->tree, node,
                                 (uint32_t)limit, study->alloc);
     mw_heap_json_open(&self->json, "paths", "[");
     for (uint32_t i = 0; status == MW_OK && i < list.count; i++)
@@ -263,8 +231,12 @@ static void put_type_group(answer *self, uint32_t group)
 
 static void put_line_group(answer *self, uint32_t group)
 {
-    if (group != 0)
-        put_line(self, &self->study->lines.items[group]);
+    mw_heap_place place;
+
+    if (group == 0)
+        return;
+    place = self->study->view->words->place(self->study->view, group);
+    put_place(self, &place);
 }
 
 static void put_group_row(answer *self, uint32_t group, const mw_retained_sum *sum, put_group *put)
@@ -320,55 +292,50 @@ static mw_status put_below(answer *self, const char *name, uint32_t position,
     return MW_OK;
 }
 
-static mw_grouping types_of(const answer *self)
-{
-    return mw_grouping_by_type(&self->study->heap.graph, self->study->heap.types.count);
-}
-
 /* What [node] retains, by type and, if the tracer knows, by line. */
 static mw_status put_contents(answer *self, uint32_t node)
 {
-    uint32_t dict = module_dict_of(self, node);
+    uint32_t dict = mw_heap_study_module_dict(self->study, node);
     uint32_t position = self->study->tree.position_of[dict != 0 ? dict : node];
-    mw_grouping grouping = types_of(self);
+    mw_grouping grouping = mw_heap_study_by_type(self->study);
     mw_status status = put_below(self, "retained_types", position, &grouping, put_type_group);
 
     if (status != MW_OK || self->study->lines.of_node == NULL)
         return status;
-    grouping = mw_heap_lines_grouping(&self->study->lines);
+    grouping = mw_heap_study_by_line(self->study);
     return put_below(self, "retained_sites", position, &grouping, put_line_group);
 }
 
 static mw_status answer_types(answer *self)
 {
-    mw_grouping grouping = types_of(self);
+    mw_grouping grouping = mw_heap_study_by_type(self->study);
 
     return put_groups(self, &grouping, put_type_group);
 }
 
 static mw_status answer_sites(answer *self)
 {
-    const mw_heap_lines *lines;
-    mw_status status = mw_heap_study_lines(self->study, &lines);
+    mw_status status = mw_heap_study_lines(self->study);
     mw_grouping grouping;
 
     if (status != MW_OK)
         return status;
-    grouping = mw_heap_lines_grouping(lines);
+    grouping = mw_heap_study_by_line(self->study);
     return put_groups(self, &grouping, put_line_group);
 }
 
 /* ── modules ─────────────────────────────────────────────────────────────────────── */
 
-static void put_module(answer *self, uint32_t node, PyObject *name)
+static void put_module(answer *self, const mw_graph_root *root)
 {
     const mw_dominators *tree = &self->study->tree;
-    const mw_object_graph *graph = &self->study->heap.graph;
-    uint32_t dict = module_dict_of(self, node);
+    const mw_object_graph *graph = self->study->view->graph;
+    uint32_t node = root->node;
+    uint32_t dict = mw_heap_study_module_dict(self->study, node);
     mw_retained_sum sum = {
         .objects = tree->end[tree->position_of[node]] - tree->position_of[node],
         .bytes = mw_object_graph_size(graph, node),
-        .retained_bytes = retained_of(self, node),
+        .retained_bytes = mw_heap_study_retained(self->study, node),
     };
 
     if (dict != 0) {
@@ -376,7 +343,7 @@ static void put_module(answer *self, uint32_t node, PyObject *name)
         sum.bytes += mw_object_graph_size(graph, dict);
     }
     mw_heap_json_open(&self->json, NULL, "{");
-    put_str(self, "module", name);
+    put_root_name(self, "module", root);
     mw_heap_json_number(&self->json, "node", node);
     put_sum(self, &sum);
     mw_heap_json_close(&self->json, "}");
@@ -385,8 +352,7 @@ static void put_module(answer *self, uint32_t node, PyObject *name)
 /* Of the roots of one name the first is what sys.modules has, and its dict may follow. */
 static mw_status answer_modules(answer *self)
 {
-    const mw_heap *heap = &self->study->heap;
-    const mw_object_graph *graph = &heap->graph;
+    const mw_object_graph *graph = self->study->view->graph;
     uint32_t last_label = 0;
 
     mw_heap_json_open(&self->json, "rows", "[");
@@ -396,7 +362,7 @@ static mw_status answer_modules(answer *self)
         if (root->kind != MW_ROOT_MODULE || root->label == last_label)
             continue;
         last_label = root->label;
-        put_module(self, root->node, mw_heap_module_name(heap, root->label));
+        put_module(self, root);
     }
     mw_heap_json_close(&self->json, "]");
     return MW_OK;
@@ -426,21 +392,26 @@ static mw_status answer_top(answer *self)
     return status;
 }
 
+static void put_type_id(answer *self, uint32_t node)
+{
+    const mw_heap_view *view = self->study->view;
+    uint32_t type = view->words->type_node(view, view->graph->nodes[node].type);
+
+    mw_heap_json_number(&self->json, "type_id", type != 0 ? view->words->address(view, type) : 0);
+}
+
 static mw_status answer_object(answer *self)
 {
-    const mw_heap *heap = &self->study->heap;
-    uint32_t node = mw_pointer_map_find(&heap->map, (uintptr_t)self->question->arguments[0]);
+    const mw_heap_view *view = self->study->view;
+    uint32_t node = view->words->find(view, self->question->arguments[0]);
     mw_status status;
 
     if (node == 0)
         return MW_OK;
     put_node(self, node);
     put_root(self, node);
-    mw_heap_json_number(&self->json, "type_id", (uintptr_t)mw_heap_type_of(heap, node)->type);
-    mw_heap_json_number(&self->json, "references",
-                        mw_layout_is_immortal(mw_heap_object(heap, node))
-                            ? 0
-                            : (uint64_t)Py_REFCNT(mw_heap_object(heap, node)));
+    put_type_id(self, node);
+    mw_heap_json_number(&self->json, "references", view->words->references(view, node));
     status = put_routes(self, node, self->question->arguments[1]);
     put_dominators(self, node);
     if (status == MW_OK)
@@ -458,10 +429,10 @@ static mw_status answer_together(answer *self)
 
     for (int i = 0; i < MW_HEAP_ARGUMENTS; i++)
         if (self->question->arguments[i] > 0 &&
-            self->question->arguments[i] < study->heap.graph.node_count)
+            self->question->arguments[i] < study->view->graph->node_count)
             nodes[count++] = (uint32_t)self->question->arguments[i];
     status =
-        mw_retained_together(&study->heap.graph, &study->tree, nodes, count, study->alloc, &sum);
+        mw_retained_together(study->view->graph, &study->tree, nodes, count, study->alloc, &sum);
     if (status == MW_OK)
         put_sum(self, &sum);
     return status;
@@ -519,8 +490,8 @@ static mw_status answer_suspects(answer *self)
     mw_status status = mw_heap_study_back(study, &back);
 
     if (status == MW_OK)
-        status = mw_suspects_init(&suspects, &study->heap.graph, back, &study->tree,
-                                  study->heap.types.count,
+        status = mw_suspects_init(&suspects, study->view->graph, back, &study->tree,
+                                  study->view->type_count,
                                   total / 1000 * self->question->arguments[0], study->alloc);
     mw_heap_json_open(&self->json, "rows", "[");
     for (uint32_t i = 0; status == MW_OK && i < suspects.count && i < ROWS_MAXIMUM; i++)
@@ -534,7 +505,7 @@ static mw_status answer_suspects(answer *self)
 
 static mw_status answer_garbage(answer *self)
 {
-    const mw_object_graph *graph = &self->study->heap.graph;
+    const mw_object_graph *graph = self->study->view->graph;
     uint64_t left = self->question->arguments[0];
     uint64_t bytes = 0, cycles = 0;
 
@@ -542,7 +513,7 @@ static mw_status answer_garbage(answer *self)
     for (uint32_t i = 0; i < graph->root_count; i++) {
         if (graph->roots[i].kind != MW_ROOT_GARBAGE)
             continue;
-        bytes += retained_of(self, graph->roots[i].node);
+        bytes += mw_heap_study_retained(self->study, graph->roots[i].node);
         cycles++;
         if (left == 0)
             continue;
@@ -560,24 +531,25 @@ static mw_status answer_garbage(answer *self)
 
 static mw_status answer_held(answer *self)
 {
-    const mw_heap *heap = &self->study->heap;
+    const mw_object_graph *graph = self->study->view->graph;
+    uint32_t type_count = self->study->view->type_count;
     mw_alloc *alloc = self->study->alloc;
-    mw_retained_sum *sums = mw_alloc_array(alloc, heap->types.count, sizeof *sums);
+    mw_retained_sum *sums = mw_alloc_array(alloc, type_count, sizeof *sums);
 
     if (sums == NULL)
         return MW_NO_MEMORY;
-    for (uint32_t i = 0; i < heap->graph.root_count; i++) {
-        uint32_t node = heap->graph.roots[i].node;
-        mw_retained_sum *sum = &sums[heap->graph.nodes[node].type];
+    for (uint32_t i = 0; i < graph->root_count; i++) {
+        uint32_t node = graph->roots[i].node;
+        mw_retained_sum *sum = &sums[graph->nodes[node].type];
 
-        if (heap->graph.roots[i].kind != MW_ROOT_HELD_FROM_C)
+        if (graph->roots[i].kind != MW_ROOT_HELD_FROM_C)
             continue;
         sum->objects++;
-        sum->bytes += (uint64_t)heap->graph.nodes[node].references;
-        sum->retained_bytes += retained_of(self, node);
+        sum->bytes += (uint64_t)graph->nodes[node].references;
+        sum->retained_bytes += mw_heap_study_retained(self->study, node);
     }
     mw_heap_json_open(&self->json, "rows", "[");
-    for (uint32_t i = 0; i < heap->types.count; i++) {
+    for (uint32_t i = 0; i < type_count; i++) {
         if (sums[i].objects == 0)
             continue;
         mw_heap_json_open(&self->json, NULL, "{");
@@ -588,7 +560,7 @@ static mw_status answer_held(answer *self)
         mw_heap_json_close(&self->json, "}");
     }
     mw_heap_json_close(&self->json, "]");
-    mw_alloc_release(alloc, sums, heap->types.count * sizeof *sums);
+    mw_alloc_release(alloc, sums, type_count * sizeof *sums);
     return MW_OK;
 }
 
@@ -597,7 +569,7 @@ static mw_status answer_held(answer *self)
 /* What hangs on roots of each kind, by where the shortest way begins. */
 static void put_root_sums(answer *self)
 {
-    const mw_object_graph *graph = &self->study->heap.graph;
+    const mw_object_graph *graph = self->study->view->graph;
     uint64_t counts[MW_ROOT_KIND_COUNT] = {0};
 
     for (uint32_t i = 0; i < graph->root_count; i++)
@@ -611,22 +583,23 @@ static void put_root_sums(answer *self)
 static mw_status answer_summary(answer *self)
 {
     const mw_heap_study *study = self->study;
-    const mw_heap *heap = &study->heap;
+    const mw_heap_facts *facts = &study->view->facts;
+    const mw_explained *explained = &facts->explained;
 
-    mw_heap_json_number(&self->json, "objects", heap->object_count);
-    mw_heap_json_number(&self->json, "tracked", heap->tracked_count);
-    mw_heap_json_number(&self->json, "references", heap->graph.edge_count);
-    mw_heap_json_number(&self->json, "bytes", mw_dominators_retained(&study->tree, 0));
-    mw_heap_json_number(&self->json, "frames", heap->frame_count);
+    mw_heap_json_number(&self->json, "objects", facts->object_count);
+    mw_heap_json_number(&self->json, "tracked", facts->tracked_count);
+    mw_heap_json_number(&self->json, "references", study->view->graph->edge_count);
+    mw_heap_json_number(&self->json, "bytes", mw_heap_study_bytes(study));
+    mw_heap_json_number(&self->json, "frames", facts->frame_count);
     mw_heap_json_number(&self->json, "garbage", study->garbage_count);
-    mw_heap_json_number(&self->json, "counted_references", heap->explained.counted);
-    mw_heap_json_number(&self->json, "unexplained_references", heap->explained.unexplained);
-    mw_heap_json_number(&self->json, "held_objects", heap->explained.held);
-    mw_heap_json_number(&self->json, "overcounted_objects", heap->explained.overcounted);
-    mw_heap_json_number(&self->json, "walk_ns", study->walk_ns);
+    mw_heap_json_number(&self->json, "counted_references", explained->counted);
+    mw_heap_json_number(&self->json, "unexplained_references", explained->unexplained);
+    mw_heap_json_number(&self->json, "held_objects", explained->held);
+    mw_heap_json_number(&self->json, "overcounted_objects", explained->overcounted);
+    mw_heap_json_number(&self->json, "walk_ns", facts->walk_ns);
     mw_heap_json_number(&self->json, "analysis_ns", study->analysis_ns);
-    mw_heap_json_number(&self->json, "memory", mw_heap_memory_bytes(heap));
-    mw_heap_json_number(&self->json, "knows_lines", heap->asks_tracer);
+    mw_heap_json_number(&self->json, "memory", facts->memory_bytes);
+    mw_heap_json_number(&self->json, "knows_lines", facts->knows_lines);
     put_root_sums(self);
     return MW_OK;
 }
@@ -660,13 +633,12 @@ mw_status mw_heap_answer(mw_heap_study *study, const mw_heap_question *question,
 {
     const question_row *row = find_question(question->name);
     answer self = {.study = study, .question = question, .json = {.sink = sink}};
-    const mw_heap_lines *lines;
     mw_status status;
 
     if (row == NULL)
         return MW_BAD_INPUT;
     /* Names of objects say their lines where these are known. */
-    status = mw_heap_study_lines(study, &lines);
+    status = mw_heap_study_lines(study);
     if (status != MW_OK && status != MW_UNSUPPORTED)
         return status;
     mw_buffer_init(&self.text, study->alloc);

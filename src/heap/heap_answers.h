@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * Questions to a heap that was studied, and their answers as JSON.  One table of questions,
- * for a heap in this process and for one in a forked child: what crosses the pipe is the
- * same text.
+ * for a heap in this process, for one in a forked child (what crosses the pipe is the same
+ * text), and for one in a capture.
  */
 #pragma once
 
-#include "pyext/heap_study.h"
+#include "heap/heap_study.h"
 
 #include "render/render.h"
 
