@@ -9,10 +9,6 @@ import sys
 from memwhy import _memwhy
 
 _SMALL_HEAP_BLOCKS = 1_000_000  # below, walking costs less than forking and reading twice
-_ROOT_WORDS = {
-    "static": "static type", "held-from-c": "held from C", "immortal": "immortal",
-    "garbage": "garbage", "interpreter": "interpreter", "frame": "frame", "module": "module",
-}
 
 
 class _Probe:
@@ -28,13 +24,6 @@ def _parse(answer):
     import json  # not with memwhy: a traced run loads that before the program
 
     return json.loads(answer)
-
-
-def _thread_names():
-    threading = sys.modules.get("threading")
-    if threading is None:
-        return {}
-    return {thread.ident: thread.name for thread in threading.enumerate()}
 
 
 def _check_number(name, value, least):
@@ -59,7 +48,6 @@ class _Child:
         self._getpid = os.getpid
         self._owner = os.getpid()
         self._timeout = timeout
-        self._threads = _thread_names()
         pid, descriptor, pause_ns, summary = _memwhy._heap_fork(timeout, memory_limit or 0)
         self._child = pid, descriptor
         self._end = _memwhy._heap_end
@@ -177,10 +165,6 @@ def _site_row(fields):
     return SiteRow({"file": "", "line": 0, "function": "", **fields})
 
 
-def _by_retained(rows):
-    return sorted(rows, key=lambda row: (-row.retained, -row.size, str(row)))
-
-
 # ── objects and paths ────────────────────────────────────────────────────────────────
 
 class Node(Row):
@@ -205,50 +189,13 @@ class Path:
     expression  the way as one would write it in Python
     """
 
-    def __init__(self, fields, threads):
+    def __init__(self, fields):
         steps = fields["steps"]
         self.length = fields["length"]
         self.root = steps[0].pop("root", {"kind": "none"})
-        if "thread" in self.root:
-            self.root["thread_name"] = threads.get(self.root["thread"], str(self.root["thread"]))
         self.steps = [None if "skipped" in step else Step({"edge": "", **step})
                       for step in steps]
-        self._skipped = sum(step.get("skipped", 0) for step in steps)
-        self.expression = self._write()
-
-    def _begin(self):
-        root, first = self.root, self.steps[0]
-        kind = root["kind"]
-        thread = f" in thread {root['thread_name']}" if "thread_name" in root else ""
-        if kind == "module":
-            return f"sys.modules[{root['name']!r}]"
-        if kind == "frame":
-            return f"<{root['name']}{thread}>"
-        if kind == "interpreter":
-            return root["name"] if root["name"] in ("sys.modules", "gc.garbage") else (
-                f"<{root['name']}{thread}>")
-        return f"<{_ROOT_WORDS.get(kind, kind)}: {first.text}>"
-
-    def _write(self):
-        written = self._begin()
-        is_dict_of_attributes = self.root["kind"] == "module"
-        for step in self.steps[1:]:
-            if step is None:
-                written += f" … {self._skipped:,} more … "
-                is_dict_of_attributes = False
-                continue
-            edge = step.edge
-            if edge == ".__dict__":
-                is_dict_of_attributes = True
-                continue
-            if is_dict_of_attributes and edge.startswith("['") and edge[2:-2].isidentifier():
-                edge = f".{edge[2:-2]}"
-            elif edge.startswith("("):
-                edge = f" {edge} "
-            written += edge
-            is_dict_of_attributes = False
-        return (written + ".__dict__" if is_dict_of_attributes and len(self.steps) > 1
-                else written).strip()
+        self.expression = fields["expression"]
 
     def __len__(self):
         return self.length
@@ -260,12 +207,15 @@ class Path:
         return f"<Path {self.expression}>"
 
 
-def _paths(fields, threads):
-    return [Path(path, threads) for path in fields.get("paths", ())]
+def _paths(fields):
+    return list(map(Path, fields.get("paths", ())))
 
 
 class _Printed:
-    """What prints as text, in notebooks too."""
+    """What prints as text, in notebooks too; what C has written stays as `_printed`."""
+
+    def __str__(self):
+        return self._printed
 
     def _repr_html_(self):
         from html import escape
@@ -286,7 +236,7 @@ class Why(_Printed):
     retained_sites          a list of SiteRow: which lines allocated that
     """
 
-    def __init__(self, fields, threads):
+    def __init__(self, fields):
         self.id = fields["id"]
         self.type = fields["type"]
         self.text = fields["text"]
@@ -294,44 +244,14 @@ class Why(_Printed):
         self.references = fields["references"]
         self.retained = fields["retained"]
         self.site = fields.get("site")
-        self.paths = _paths(fields, threads)
+        self.paths = _paths(fields)
         self.dominators = [Node(node) for node in fields["dominators"]]
         self.retained_types = [TypeRow(row) for row in fields["retained_types"]]
         self.retained_sites = [_site_row(row) for row in fields.get("retained_sites", ())]
-
-    def _lines(self):
-        kind = "" if self.text.startswith(self.type) else f" ({self.type})"
-        yield f"{self.text}{kind}: {_size(self.size)}, retains {_size(self.retained)}"
-        if self.site:
-            yield f"allocated at {_place(self.site)}"
-        paths = [path for path in self.paths if path.root["kind"] != "garbage"]
-        for number, path in enumerate(paths, 1):
-            yield f"{'kept alive by' if number == 1 else 'and by'} {path}"
-            for step in path.steps[1:]:
-                yield (f"    {step.edge} {step}" if step is not None
-                       else f"    … {path._skipped:,} more …")
-        if not paths:
-            yield "kept alive by nothing but whoever asks"
-        elif self.dominators:
-            yield f"it goes when this goes: {self.dominators[0]}"
-        else:
-            yield "no single object keeps it alive"
-        yield from _contents("retains", self.retained_types)
-        yield from _contents("allocated by", self.retained_sites)
-
-    def __str__(self):
-        return "\n".join(self._lines())
+        self._printed = fields["printed"].rstrip("\n")
 
     def __repr__(self):
         return f"<Why {self.text}: {len(self.paths)} paths, retains {_size(self.retained)}>"
-
-
-def _contents(title, rows):
-    if len(rows) > 1 or any(isinstance(row, SiteRow) for row in rows):
-        yield f"{title}:"
-        for row in rows:
-            name = row.type if isinstance(row, TypeRow) else _place(row)
-            yield f"    {_size(row.size):>10}  {row.count:>9,}  {name}"
 
 
 class Suspect(_Printed):
@@ -349,45 +269,19 @@ class Suspect(_Printed):
     retained_types, retained_sites  as in Why
     """
 
-    def __init__(self, fields, threads):
+    def __init__(self, fields):
         self.kind = fields["kind"]
         self.bytes = fields["bytes"]
         self.retained = fields["retained_bytes"]
         self.objects = fields["objects"]
         self.has_more_holders = bool(fields.get("more_holders"))
         self.holders = [(Node(holder), path) for holder in fields.get("holders", ())
-                        for path in _paths(holder, threads)]
+                        for path in _paths(holder)]
         self.node = Node(fields) if self.kind != "joint" else None
-        self.path = next(iter(_paths(fields, threads)), None)
+        self.path = next(iter(_paths(fields)), None)
         self.retained_types = [TypeRow(row) for row in fields.get("retained_types", ())]
         self.retained_sites = [_site_row(row) for row in fields.get("retained_sites", ())]
-
-    def _lines(self):
-        size = _size(self.bytes)
-        if self.kind == "joint":
-            yield (f"{size} in {self.objects:,} objects are held jointly: dropping one of these "
-                   "frees nothing")
-            for node, path in self.holders:
-                yield f"    {path}  {node.text}"
-            if self.has_more_holders:
-                yield "    and more"
-            return
-        if self.kind == "many":
-            yield (f"{self.objects:,} objects of {self.node.type} that C code holds retain "
-                   f"{size}")
-        else:
-            yield f"{self.path}  {self.node.text} accumulates {size} in {self.objects:,} objects"
-            if self.retained > self.bytes:
-                yield f"    with what else is suspected: {_size(self.retained)}"
-        if getattr(self.node, "site", None):
-            yield f"    allocated at {_place(self.node.site)}"
-        for row in self.retained_types[:3]:
-            yield f"    {_size(row.size):>10}  {row.count:>9,}  {row.type}"
-        for row in self.retained_sites[:3]:
-            yield f"    {_size(row.size):>10}  {row.count:>9,}  {_place(row)}"
-
-    def __str__(self):
-        return "\n".join(self._lines())
+        self._printed = fields["printed"].rstrip("\n")
 
     def __repr__(self):
         return f"<Suspect {self.kind} {_size(self.bytes)}>"
@@ -405,11 +299,7 @@ class Garbage(_Printed):
         self.bytes = fields["bytes"]
         self.cycles = fields["cycles"]
         self.nodes = [Node(row) for row in fields["rows"]]
-
-    def __str__(self):
-        head = (f"{self.objects:,} objects in {self.cycles:,} cycles wait for the collector: "
-                f"{_size(self.bytes)}")
-        return "\n".join([head, *(f"    {node}" for node in self.nodes)])
+        self._printed = fields["printed"].rstrip("\n")
 
     def __repr__(self):
         return f"<Garbage {self.objects} objects, {_size(self.bytes)}>"
@@ -504,12 +394,12 @@ class Heap(_Printed):
     def types(self):
         """A list of TypeRow, the most retained first."""
         if self._types is None:
-            self._types = _by_retained(map(TypeRow, self._child.ask("types")["rows"]))
+            self._types = list(map(TypeRow, self._child.ask("types")["rows"]))
         return list(self._types)
 
     def modules(self):
         """A list of ModuleRow, one for each entry of sys.modules."""
-        return _by_retained(map(ModuleRow, self._child.ask("modules")["rows"]))
+        return list(map(ModuleRow, self._child.ask("modules")["rows"]))
 
     def sites(self):
         """A list of SiteRow: which lines allocated the objects.  RuntimeError if memwhy was
@@ -518,13 +408,12 @@ class Heap(_Printed):
             raise RuntimeError("memwhy was not tracing when the heap was looked at, so it does not "
                                "know which lines allocated what; call memwhy.start() before")
         if self._sites is None:
-            self._sites = _by_retained(map(_site_row, self._child.ask("sites")["rows"]))
+            self._sites = list(map(_site_row, self._child.ask("sites")["rows"]))
         return list(self._sites)
 
     def held_from_c(self):
         """A list of HeldRow: objects that count more references than were found."""
-        rows = map(HeldRow, self._child.ask("held")["rows"])
-        return sorted(rows, key=lambda row: (-row.retained, row.type))
+        return list(map(HeldRow, self._child.ask("held")["rows"]))
 
     # ── objects ──
 
@@ -533,7 +422,7 @@ class Heap(_Printed):
         _check_number("count", count, 1)
         rows = self._child.ask("top", count)["rows"]
         return [(Node(row), path) for row in rows
-                for path in _paths(row, self._child._threads)]
+                for path in _paths(row)]
 
     def _object(self, obj, paths):
         answer = self._child.ask("object", id(obj), paths)
@@ -546,7 +435,7 @@ class Heap(_Printed):
     def why(self, obj, *, paths=3):
         """Why obj was alive: a Why."""
         _check_number("paths", paths, 1)
-        return Why(self._object(obj, paths), self._child._threads)
+        return Why(self._object(obj, paths))
 
     def retained(self, obj):
         """Bytes that would go with obj, itself included."""
@@ -566,7 +455,7 @@ class Heap(_Printed):
     def paths(self, obj, count=3):
         """A list of Path: up to count ways from roots to obj that differ where they can."""
         _check_number("count", count, 1)
-        return _paths(self._object(obj, count), self._child._threads)
+        return _paths(self._object(obj, count))
 
     # ── leaks ──
 
@@ -575,7 +464,7 @@ class Heap(_Printed):
         if not isinstance(share, (int, float)) or not 0.001 <= share <= 1:
             raise ValueError(f"share must be from 0.001 to 1, not {share!r}")
         rows = self._child.ask("suspects", round(share * 1000))["rows"]
-        return [Suspect(row, self._child._threads) for row in rows]
+        return [Suspect(row) for row in rows]
 
     def garbage(self, count=20):
         """What waits for the collector: a Garbage with up to count nodes."""
@@ -588,25 +477,8 @@ class Heap(_Printed):
             raise TypeError(f"diff() compares with a Heap, not with a {type(older).__name__}")
         return HeapDiff(older, self)
 
-    # ── text ──
-
-    def _lines(self):
-        summary = self.summary
-        yield (f"heap: {summary['objects']:,} objects, {_size(summary['bytes'])}  "
-               f"(references explained {self.explained:.2%})")
-        suspects = self.suspects()
-        for number, suspect in enumerate(suspects[:5], 1):
-            for i, line in enumerate(suspect._lines()):
-                yield f"{number:>3}. {line}" if i == 0 else f"     {line}"
-        yield "retained by type:"
-        for row in self.types()[:10]:
-            yield f"    {_size(row.retained):>10}  {row.count:>9,}  {row.type}"
-        held = sum(row.count for row in self.held_from_c())
-        yield (f"held from C: {held:,} objects   waiting for the collector: "
-               f"{summary['garbage']:,}")
-
     def __str__(self):
-        return "\n".join(self._lines())
+        return self._child.ask("report", 50)["text"].rstrip("\n")
 
     def __repr__(self):
         return f"<Heap {self.summary['objects']} objects, {_size(self.summary['bytes'])}>"
@@ -635,7 +507,7 @@ def why(obj, /, *, paths=3, forked=None, timeout=300, memory_limit=None):
     if forked is None:
         forked = not _is_small()
     if not forked:
-        return Why(_parse(_ask_here("object", obj, paths, memory_limit)), _thread_names())
+        return Why(_parse(_ask_here("object", obj, paths, memory_limit)))
     with Heap(timeout, memory_limit) as whole:
         return whole.why(obj, paths=paths)
 

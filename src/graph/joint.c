@@ -240,25 +240,63 @@ static mw_status count_all(finder *find)
     return status;
 }
 
+static void finder_done(finder *find)
+{
+    mw_alloc *alloc = find->joint->alloc;
+
+    mw_hash_index_done(&find->index);
+    mw_alloc_release(alloc, find->children, find->child_count * sizeof *find->children);
+    mw_alloc_release(alloc, find->is_holder, find->child_count);
+}
+
 mw_status mw_joint_init(mw_joint *ret_joint, const mw_object_graph *graph,
                         const mw_back_edges *back, const mw_dominators *tree, uint32_t position,
                         mw_alloc *alloc)
 {
     finder find = {.graph = graph, .back = back, .tree = tree, .joint = ret_joint};
     mw_status status;
-    uint32_t child_count;
 
     *ret_joint = (mw_joint){.alloc = alloc};
     mw_hash_index_init(&find.index, alloc);
     status = list_children(&find, position);
-    child_count = find.child_count;
-    if (status == MW_OK && child_count != 0)
+    if (status == MW_OK && find.child_count != 0)
         status = count_all(&find);
-    mw_hash_index_done(&find.index);
-    mw_alloc_release(alloc, find.children, child_count * sizeof *find.children);
-    mw_alloc_release(alloc, find.is_holder, child_count);
+    finder_done(&find);
     if (status != MW_OK)
         mw_joint_done(ret_joint);
+    return status;
+}
+
+/* Whether [found], by places, is [row], by positions. */
+static bool is_row(const finder *find, const mw_joint_row *found, const mw_joint_row *row)
+{
+    if (found->holder_count != row->holder_count || found->has_more != row->has_more)
+        return false;
+    for (uint32_t i = 0; i < row->holder_count; i++)
+        if (find->children[found->holders[i]] != row->holders[i])
+            return false;
+    return true;
+}
+
+mw_status mw_joint_sums(const mw_joint_row *row, const mw_object_graph *graph,
+                        const mw_back_edges *back, const mw_dominators *tree, uint32_t position,
+                        const mw_grouping *grouping, mw_alloc *alloc, mw_retained_sum *sums)
+{
+    mw_joint none = {.alloc = alloc};
+    finder find = {.graph = graph, .back = back, .tree = tree, .joint = &none};
+    mw_status status;
+    holders found;
+
+    mw_hash_index_init(&find.index, alloc);
+    status = list_children(&find, position);
+    for (uint32_t place = 0; status == MW_OK && place < find.child_count; place++) {
+        if (find.is_holder[place])
+            continue;
+        find_holders(&find, &found, place);
+        if (is_row(&find, &found.row, row))
+            mw_retained_below(tree, find.children[place], grouping, sums);
+    }
+    finder_done(&find);
     return status;
 }
 

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
  *   question     arguments              answer
+ *   report       per mille of the heap  the report as text
  *   summary                             sizes, times, how much is explained, sums by root
- *   types                               a row for each type
- *   modules                             a row for each entry of sys.modules
- *   sites                               a row for each line that allocated
+ *   types        count, 0 for all       a row for each type, most retained first
+ *   modules      count                  a row for each entry of sys.modules
+ *   sites        count                  a row for each line that allocated
  *   top          count                  objects that retain most
  *   object       address, count         one object: ways to it, dominators, what it retains
  *   together     node, node, node       what several objects retain when dropped at once
  *   suspects     per mille of the heap  what looks like a leak
  *   garbage      count                  what waits for the collector
- *   held                                types of objects that C code holds
+ *   held         count                  types of objects that C code holds
  */
 #include "heap/heap_answers.h"
 
 #include "heap/heap_json.h"
-
-#include "graph/suspects.h"
+#include "heap/heap_text.h"
 
 #include <string.h>
 
-enum { ROWS_MAXIMUM = 1000, CHAIN_HEAD = 24, CHAIN_TAIL = 24, BELOW_ROWS = 10 };
+enum { ROWS_MAXIMUM = 1000, DOMINATORS_MAXIMUM = 24, BELOW_ROWS = 10 };
+enum { REPORT_SUSPECTS = 5, REPORT_ROWS = 10 };
 
 typedef struct answer {
     mw_heap_study *study;
@@ -29,9 +30,8 @@ typedef struct answer {
     mw_buffer text; /* a name that is being put together */
 } answer;
 
-static const char *const root_kinds[MW_ROOT_KIND_COUNT] = {
-    "none", "module", "frame", "interpreter", "static", "held-from-c", "immortal", "garbage",
-};
+/* Texts for people are in answers too, so that whoever asked need not write them. */
+static const mw_heap_form plain_form = {.width = MW_HEAP_WIDTH_ANY};
 
 /* ── names ───────────────────────────────────────────────────────────────────────── */
 
@@ -73,13 +73,6 @@ static void put_root_name(answer *self, const char *name, const mw_graph_root *r
     begin_text(self);
     view->words->write_root(view, root, &self->text.sink);
     put_text(self, name);
-}
-
-static void put_sum(answer *self, const mw_retained_sum *sum)
-{
-    mw_heap_json_number(&self->json, "count", sum->objects);
-    mw_heap_json_number(&self->json, "size", sum->bytes);
-    mw_heap_json_number(&self->json, "retained", sum->retained_bytes);
 }
 
 static void put_place(answer *self, const mw_heap_place *place)
@@ -132,7 +125,7 @@ static void put_root(answer *self, uint32_t node)
     if (root == NULL)
         return;
     mw_heap_json_open(&self->json, "root", "{");
-    mw_heap_json_text(&self->json, "kind", root_kinds[root->kind]);
+    mw_heap_json_text(&self->json, "kind", mw_heap_root_kind(root->kind));
     if (root->kind == MW_ROOT_MODULE || root->kind == MW_ROOT_INTERPRETER)
         put_root_name(self, "name", root);
     else if (root->kind == MW_ROOT_FRAME)
@@ -166,13 +159,18 @@ static void put_route(answer *self, const mw_route *route)
 {
     mw_heap_json_open(&self->json, NULL, "{");
     mw_heap_json_number(&self->json, "length", route->count);
+    begin_text(self);
+    mw_heap_path_write(self->study, route, &self->text.sink);
+    put_text(self, "expression");
     mw_heap_json_open(&self->json, "steps", "[");
     for (uint32_t i = 0; i < route->count; i++) {
-        if (route->count > CHAIN_HEAD + CHAIN_TAIL && i == CHAIN_HEAD) {
-            i = route->count - CHAIN_TAIL;
+        uint32_t skipped = mw_heap_path_skipped(route, i);
+
+        if (skipped != 0) {
             mw_heap_json_open(&self->json, NULL, "{");
-            mw_heap_json_number(&self->json, "skipped", i - CHAIN_HEAD);
+            mw_heap_json_number(&self->json, "skipped", skipped);
             mw_heap_json_close(&self->json, "}");
+            i += skipped;
         }
         put_step(self, route, i);
     }
@@ -209,7 +207,7 @@ static void put_dominators(answer *self, uint32_t node)
     uint32_t count = 0;
 
     mw_heap_json_open(&self->json, "dominators", "[");
-    for (uint32_t at = tree->parent[tree->position_of[node]]; at != 0 && count < CHAIN_HEAD;
+    for (uint32_t at = tree->parent[tree->position_of[node]]; at != 0 && count < DOMINATORS_MAXIMUM;
          at = tree->parent[at], count++) {
         mw_heap_json_open(&self->json, NULL, "{");
         if (tree->parent[at] == 0)
@@ -220,152 +218,98 @@ static void put_dominators(answer *self, uint32_t node)
     mw_heap_json_close(&self->json, "]");
 }
 
-/* ── rows by group ───────────────────────────────────────────────────────────────── */
+/* ── tables ──────────────────────────────────────────────────────────────────────── */
 
-typedef void put_group(answer *self, uint32_t group);
-
-static void put_type_group(answer *self, uint32_t group)
+static void put_row_name(answer *self, mw_heap_by by, const mw_heap_row *row)
 {
-    put_type(self, "type", group);
-}
-
-static void put_line_group(answer *self, uint32_t group)
-{
+    const mw_heap_view *view = self->study->view;
     mw_heap_place place;
 
-    if (group == 0)
-        return;
-    place = self->study->view->words->place(self->study->view, group);
-    put_place(self, &place);
+    if (by == MW_HEAP_BY_MODULE) {
+        put_root_name(self, "module", &view->graph->roots[row->group]);
+        mw_heap_json_number(&self->json, "node", view->graph->roots[row->group].node);
+    } else if (by != MW_HEAP_BY_LINE) {
+        put_type(self, "type", row->group);
+    } else if (row->group != 0) {
+        place = view->words->place(view, row->group);
+        put_place(self, &place);
+    }
 }
 
-static void put_group_row(answer *self, uint32_t group, const mw_retained_sum *sum, put_group *put)
+static void put_row(answer *self, mw_heap_by by, const mw_heap_row *row)
 {
     mw_heap_json_open(&self->json, NULL, "{");
-    put(self, group);
-    put_sum(self, sum);
+    put_row_name(self, by, row);
+    mw_heap_json_number(&self->json, "count", row->sum.objects);
+    if (by == MW_HEAP_BY_HELD)
+        mw_heap_json_number(&self->json, "references", row->references);
+    mw_heap_json_number(&self->json, "size", row->sum.bytes);
+    mw_heap_json_number(&self->json, "retained", row->sum.retained_bytes);
     mw_heap_json_close(&self->json, "}");
 }
 
-/* All groups that have objects, in no order: whoever asked sorts. */
-static mw_status put_groups(answer *self, const mw_grouping *grouping, put_group *put)
+/* Ends the table; a failure to make it is passed on. */
+static mw_status put_table(answer *self, const char *name, mw_heap_table *table, uint64_t limit,
+                           mw_status status)
 {
-    mw_alloc *alloc = self->study->alloc;
-    mw_retained_sum *sums = mw_alloc_array(alloc, grouping->count, sizeof *sums);
-    mw_status status = MW_NO_MEMORY;
-
-    if (sums != NULL)
-        status = mw_retained_by_group(&self->study->tree, grouping, alloc, sums);
-    mw_heap_json_open(&self->json, "rows", "[");
-    for (uint32_t i = 0; status == MW_OK && i < grouping->count; i++)
-        if (sums[i].objects != 0)
-            put_group_row(self, i, &sums[i], put);
+    mw_heap_json_open(&self->json, name, "[");
+    for (uint32_t i = 0; status == MW_OK && i < table->count && i < limit; i++)
+        put_row(self, table->by, &table->rows[i]);
     mw_heap_json_close(&self->json, "]");
-    mw_alloc_release(alloc, sums, grouping->count * sizeof *sums);
+    mw_heap_table_done(table);
     return status;
 }
 
-/* The largest groups below a position, largest first. */
-static mw_status put_below(answer *self, const char *name, uint32_t position,
-                           const mw_grouping *grouping, put_group *put)
+/* The most retained first. */
+static mw_status answer_table(answer *self, mw_heap_by by)
 {
-    mw_alloc *alloc = self->study->alloc;
-    mw_retained_sum *sums = mw_alloc_array(alloc, grouping->count, sizeof *sums);
+    uint64_t limit = self->question->arguments[0];
+    mw_heap_table table;
+    mw_status status = mw_heap_table_init(&table, self->study, by);
 
-    if (sums == NULL)
-        return MW_NO_MEMORY;
-    mw_retained_below(&self->study->tree, position, grouping, sums);
-    mw_heap_json_open(&self->json, name, "[");
-    for (uint32_t row = 0; row < BELOW_ROWS; row++) {
-        uint32_t best = 0;
-
-        for (uint32_t i = 1; i < grouping->count; i++)
-            if (sums[i].bytes > sums[best].bytes)
-                best = i;
-        if (sums[best].objects == 0)
-            break;
-        put_group_row(self, best, &sums[best], put);
-        sums[best] = (mw_retained_sum){0};
-    }
-    mw_heap_json_close(&self->json, "]");
-    mw_alloc_release(alloc, sums, grouping->count * sizeof *sums);
-    return MW_OK;
-}
-
-/* What [node] retains, by type and, if the tracer knows, by line. */
-static mw_status put_contents(answer *self, uint32_t node)
-{
-    uint32_t dict = mw_heap_study_module_dict(self->study, node);
-    uint32_t position = self->study->tree.position_of[dict != 0 ? dict : node];
-    mw_grouping grouping = mw_heap_study_by_type(self->study);
-    mw_status status = put_below(self, "retained_types", position, &grouping, put_type_group);
-
-    if (status != MW_OK || self->study->lines.of_node == NULL)
-        return status;
-    grouping = mw_heap_study_by_line(self->study);
-    return put_below(self, "retained_sites", position, &grouping, put_line_group);
+    return put_table(self, "rows", &table, limit != 0 ? limit : UINT64_MAX, status);
 }
 
 static mw_status answer_types(answer *self)
 {
-    mw_grouping grouping = mw_heap_study_by_type(self->study);
+    return answer_table(self, MW_HEAP_BY_TYPE);
+}
 
-    return put_groups(self, &grouping, put_type_group);
+static mw_status answer_modules(answer *self)
+{
+    return answer_table(self, MW_HEAP_BY_MODULE);
 }
 
 static mw_status answer_sites(answer *self)
 {
-    mw_status status = mw_heap_study_lines(self->study);
-    mw_grouping grouping;
-
-    if (status != MW_OK)
-        return status;
-    grouping = mw_heap_study_by_line(self->study);
-    return put_groups(self, &grouping, put_line_group);
+    return answer_table(self, MW_HEAP_BY_LINE);
 }
 
-/* ── modules ─────────────────────────────────────────────────────────────────────── */
-
-static void put_module(answer *self, const mw_graph_root *root)
+static mw_status answer_held(answer *self)
 {
-    const mw_dominators *tree = &self->study->tree;
-    const mw_object_graph *graph = self->study->view->graph;
-    uint32_t node = root->node;
-    uint32_t dict = mw_heap_study_module_dict(self->study, node);
-    mw_retained_sum sum = {
-        .objects = tree->end[tree->position_of[node]] - tree->position_of[node],
-        .bytes = mw_object_graph_size(graph, node),
-        .retained_bytes = mw_heap_study_retained(self->study, node),
+    return answer_table(self, MW_HEAP_BY_HELD);
+}
+
+/* What [node] retains, or a suspect of kind JOINT is about, by type and, if that is known, by
+ * line; the largest first. */
+static mw_status put_contents(answer *self, uint32_t node, const mw_suspect *joint)
+{
+    static const char *const names[] = {
+        [MW_HEAP_BY_TYPE] = "retained_types",
+        [MW_HEAP_BY_LINE] = "retained_sites",
     };
+    mw_heap_by last = self->study->lines.of_node != NULL ? MW_HEAP_BY_LINE : MW_HEAP_BY_TYPE;
+    mw_status status = MW_OK;
+    mw_heap_table table;
 
-    if (dict != 0) {
-        sum.objects += tree->end[tree->position_of[dict]] - tree->position_of[dict];
-        sum.bytes += mw_object_graph_size(graph, dict);
+    for (mw_heap_by by = MW_HEAP_BY_TYPE; status == MW_OK && by <= last; by++) {
+        if (joint != NULL)
+            status = mw_heap_table_init_joint(&table, self->study, by, joint);
+        else
+            status = mw_heap_table_init_below(&table, self->study, by, node);
+        status = put_table(self, names[by], &table, BELOW_ROWS, status);
     }
-    mw_heap_json_open(&self->json, NULL, "{");
-    put_root_name(self, "module", root);
-    mw_heap_json_number(&self->json, "node", node);
-    put_sum(self, &sum);
-    mw_heap_json_close(&self->json, "}");
-}
-
-/* Of the roots of one name the first is what sys.modules has, and its dict may follow. */
-static mw_status answer_modules(answer *self)
-{
-    const mw_object_graph *graph = self->study->view->graph;
-    uint32_t last_label = 0;
-
-    mw_heap_json_open(&self->json, "rows", "[");
-    for (uint32_t i = 0; i < graph->root_count; i++) {
-        const mw_graph_root *root = &graph->roots[i];
-
-        if (root->kind != MW_ROOT_MODULE || root->label == last_label)
-            continue;
-        last_label = root->label;
-        put_module(self, root);
-    }
-    mw_heap_json_close(&self->json, "]");
-    return MW_OK;
+    return status;
 }
 
 /* ── objects ─────────────────────────────────────────────────────────────────────── */
@@ -415,8 +359,23 @@ static mw_status answer_object(answer *self)
     status = put_routes(self, node, self->question->arguments[1]);
     put_dominators(self, node);
     if (status == MW_OK)
-        status = put_contents(self, node);
+        status = put_contents(self, node, NULL);
+    begin_text(self);
+    if (status == MW_OK)
+        status = mw_heap_why_write(node,
+                                   self->question->arguments[1] < ROWS_MAXIMUM
+                                       ? (uint32_t)self->question->arguments[1]
+                                       : ROWS_MAXIMUM,
+                                   self->study, &plain_form, &self->text.sink);
+    put_text(self, "printed");
     return status;
+}
+
+static void put_together(answer *self, const mw_retained_sum *sum)
+{
+    mw_heap_json_number(&self->json, "count", sum->objects);
+    mw_heap_json_number(&self->json, "size", sum->bytes);
+    mw_heap_json_number(&self->json, "retained", sum->retained_bytes);
 }
 
 static mw_status answer_together(answer *self)
@@ -434,7 +393,7 @@ static mw_status answer_together(answer *self)
     status =
         mw_retained_together(study->view->graph, &study->tree, nodes, count, study->alloc, &sum);
     if (status == MW_OK)
-        put_sum(self, &sum);
+        put_together(self, &sum);
     return status;
 }
 
@@ -474,25 +433,23 @@ static mw_status put_suspect(answer *self, const mw_suspect *suspect)
         put_node(self, node);
         put_root(self, node);
         status = put_routes(self, node, 1);
-        if (status == MW_OK)
-            status = put_contents(self, node);
     }
+    if (status == MW_OK)
+        status = put_contents(self, node, suspect->kind == MW_SUSPECT_JOINT ? suspect : NULL);
+    begin_text(self);
+    if (status == MW_OK)
+        status = mw_heap_suspect_write(suspect, 0, self->study, &plain_form, &self->text.sink);
+    put_text(self, "printed");
     mw_heap_json_close(&self->json, "}");
     return status;
 }
 
 static mw_status answer_suspects(answer *self)
 {
-    mw_heap_study *study = self->study;
-    uint64_t total = mw_dominators_retained(&study->tree, 0);
-    mw_suspects suspects = {0};
-    const mw_back_edges *back;
-    mw_status status = mw_heap_study_back(study, &back);
+    mw_suspects suspects;
+    mw_status status =
+        mw_heap_suspects_init(&suspects, self->study, (uint32_t)self->question->arguments[0]);
 
-    if (status == MW_OK)
-        status = mw_suspects_init(&suspects, study->view->graph, back, &study->tree,
-                                  study->view->type_count,
-                                  total / 1000 * self->question->arguments[0], study->alloc);
     mw_heap_json_open(&self->json, "rows", "[");
     for (uint32_t i = 0; status == MW_OK && i < suspects.count && i < ROWS_MAXIMUM; i++)
         status = put_suspect(self, &suspects.items[i]);
@@ -501,12 +458,16 @@ static mw_status answer_suspects(answer *self)
     return status;
 }
 
-/* ── garbage, and what C holds ───────────────────────────────────────────────────── */
+/* ── garbage ─────────────────────────────────────────────────────────────────────── */
 
 static mw_status answer_garbage(answer *self)
 {
     const mw_object_graph *graph = self->study->view->graph;
-    uint64_t left = self->question->arguments[0];
+    uint32_t limit = self->question->arguments[0] < ROWS_MAXIMUM
+                         ? (uint32_t)self->question->arguments[0]
+                         : ROWS_MAXIMUM;
+    uint32_t left = limit;
+    mw_status status;
     uint64_t bytes = 0, cycles = 0;
 
     mw_heap_json_open(&self->json, "rows", "[");
@@ -526,42 +487,10 @@ static mw_status answer_garbage(answer *self)
     mw_heap_json_number(&self->json, "objects", self->study->garbage_count);
     mw_heap_json_number(&self->json, "bytes", bytes);
     mw_heap_json_number(&self->json, "cycles", cycles);
-    return MW_OK;
-}
-
-static mw_status answer_held(answer *self)
-{
-    const mw_object_graph *graph = self->study->view->graph;
-    uint32_t type_count = self->study->view->type_count;
-    mw_alloc *alloc = self->study->alloc;
-    mw_retained_sum *sums = mw_alloc_array(alloc, type_count, sizeof *sums);
-
-    if (sums == NULL)
-        return MW_NO_MEMORY;
-    for (uint32_t i = 0; i < graph->root_count; i++) {
-        uint32_t node = graph->roots[i].node;
-        mw_retained_sum *sum = &sums[graph->nodes[node].type];
-
-        if (graph->roots[i].kind != MW_ROOT_HELD_FROM_C)
-            continue;
-        sum->objects++;
-        sum->bytes += (uint64_t)graph->nodes[node].references;
-        sum->retained_bytes += mw_heap_study_retained(self->study, node);
-    }
-    mw_heap_json_open(&self->json, "rows", "[");
-    for (uint32_t i = 0; i < type_count; i++) {
-        if (sums[i].objects == 0)
-            continue;
-        mw_heap_json_open(&self->json, NULL, "{");
-        put_type(self, "type", i);
-        mw_heap_json_number(&self->json, "count", sums[i].objects);
-        mw_heap_json_number(&self->json, "references", sums[i].bytes);
-        mw_heap_json_number(&self->json, "retained", sums[i].retained_bytes);
-        mw_heap_json_close(&self->json, "}");
-    }
-    mw_heap_json_close(&self->json, "]");
-    mw_alloc_release(alloc, sums, type_count * sizeof *sums);
-    return MW_OK;
+    begin_text(self);
+    status = mw_heap_garbage_write(limit, self->study, &plain_form, &self->text.sink);
+    put_text(self, "printed");
+    return status;
 }
 
 /* ── the whole ───────────────────────────────────────────────────────────────────── */
@@ -576,7 +505,7 @@ static void put_root_sums(answer *self)
         counts[graph->roots[i].kind]++;
     mw_heap_json_open(&self->json, "roots", "{");
     for (int kind = 1; kind < MW_ROOT_KIND_COUNT; kind++)
-        mw_heap_json_number(&self->json, root_kinds[kind], counts[kind]);
+        mw_heap_json_number(&self->json, mw_heap_root_kind((mw_root_kind)kind), counts[kind]);
     mw_heap_json_close(&self->json, "}");
 }
 
@@ -604,16 +533,29 @@ static mw_status answer_summary(answer *self)
     return MW_OK;
 }
 
+static mw_status answer_report(answer *self)
+{
+    mw_heap_report report = {.share_permille = (uint32_t)self->question->arguments[0],
+                             .suspect_limit = REPORT_SUSPECTS,
+                             .row_limit = REPORT_ROWS};
+    mw_status status;
+
+    begin_text(self);
+    status = mw_heap_report_write(&report, self->study, &plain_form, &self->text.sink);
+    put_text(self, "text");
+    return status;
+}
+
 typedef struct question_row {
     const char *name;
     mw_status (*answer)(answer *self);
 } question_row;
 
 static const question_row questions[] = {
-    {"summary", answer_summary},   {"types", answer_types},       {"modules", answer_modules},
-    {"sites", answer_sites},       {"top", answer_top},           {"object", answer_object},
-    {"together", answer_together}, {"suspects", answer_suspects}, {"garbage", answer_garbage},
-    {"held", answer_held},
+    {"report", answer_report},   {"summary", answer_summary},   {"types", answer_types},
+    {"modules", answer_modules}, {"sites", answer_sites},       {"top", answer_top},
+    {"object", answer_object},   {"together", answer_together}, {"suspects", answer_suspects},
+    {"garbage", answer_garbage}, {"held", answer_held},
 };
 
 static const question_row *find_question(const char *name)

@@ -16,7 +16,7 @@
 
 typedef struct mw_heap_view mw_heap_view;
 
-/* A line that allocated objects; bytes are the view's, and are not terminated. */
+/* A line that allocated objects; bytes are the view's, with a NUL behind them. */
 typedef struct mw_heap_place {
     const char *file; /* NULL: not known */
     const char *function;
@@ -40,7 +40,9 @@ typedef struct mw_heap_words {
      * `['key']`, `[3]`; in brackets where Python has no word for it: `(key 'a')`, `(in C)`. */
     void (*write_edge)(const mw_heap_view *self, uint32_t from, uint32_t to, mw_sink *sink);
     /* Of kind MODULE, its name in sys.modules, without quotes; of kind INTERPRETER, which
-     * field (`sys.modules`, `gc.garbage`, `cache of attributes`); nothing for other kinds. */
+     * field (`sys.modules`, `gc.garbage`, `cache of attributes`); nothing for other kinds.
+     * Roots of kind MODULE with one name follow one another, what sys.modules has first, and
+     * have the same label, which is not 0. */
     void (*write_root)(const mw_heap_view *self, const mw_graph_root *root, mw_sink *sink);
     /* The thread that a root of kind FRAME or INTERPRETER belongs to, as threading's `ident`
      * has it; 0 for none. */
@@ -71,6 +73,7 @@ typedef struct mw_heap_facts {
     uint64_t walk_ns;       /* how long the walk took                                */
     uint64_t memory_bytes;  /* that the walk's tables took                           */
     bool knows_lines;
+    bool has_asker; /* whoever asks about an object has it, and is not in the graph */
 } mw_heap_facts;
 
 /* First in the struct of who implements it. */

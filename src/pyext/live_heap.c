@@ -165,7 +165,8 @@ mw_status mw_live_heap_init(mw_live_heap *ret_live, PyObject *subject, mw_alloc 
                   .frame_count = heap->frame_count,
                   .walk_ns = now_ns() - begin_ns,
                   .memory_bytes = mw_heap_memory_bytes(heap),
-                  .knows_lines = heap->asks_tracer},
+                  .knows_lines = heap->asks_tracer,
+                  .has_asker = true},
     };
     return MW_OK;
 }

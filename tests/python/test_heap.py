@@ -271,7 +271,7 @@ thread.start()
 ready.wait()
 with memwhy.heap() as heap:
     answer = heap._child.ask("object", ids[0], 1)
-    path = memwhy._heap._paths(answer, heap._child._threads)[0]
+    path = memwhy._heap._paths(answer)[0]
     assert path.root["kind"] == "frame" and path.root["thread_name"] == "worker-7"
     assert path.expression.startswith("<frame work (<string>:"), path
     assert path.expression.endswith(" in thread worker-7>.local"), path
