@@ -31,7 +31,7 @@ typedef struct answer {
 } answer;
 
 /* Texts for people are in answers too, so that whoever asked need not write them. */
-static const mw_heap_form plain_form = {.width = MW_HEAP_WIDTH_ANY};
+static const mw_heap_look plain_look = {.width = MW_HEAP_WIDTH_ANY};
 
 /* ── names ───────────────────────────────────────────────────────────────────────── */
 
@@ -366,7 +366,7 @@ static mw_status answer_object(answer *self)
                                    self->question->arguments[1] < ROWS_MAXIMUM
                                        ? (uint32_t)self->question->arguments[1]
                                        : ROWS_MAXIMUM,
-                                   self->study, &plain_form, &self->text.sink);
+                                   self->study, &plain_look, &self->text.sink);
     put_text(self, "printed");
     return status;
 }
@@ -438,7 +438,7 @@ static mw_status put_suspect(answer *self, const mw_suspect *suspect)
         status = put_contents(self, node, suspect->kind == MW_SUSPECT_JOINT ? suspect : NULL);
     begin_text(self);
     if (status == MW_OK)
-        status = mw_heap_suspect_write(suspect, 0, self->study, &plain_form, &self->text.sink);
+        status = mw_heap_suspect_write(suspect, 0, self->study, &plain_look, &self->text.sink);
     put_text(self, "printed");
     mw_heap_json_close(&self->json, "}");
     return status;
@@ -488,7 +488,7 @@ static mw_status answer_garbage(answer *self)
     mw_heap_json_number(&self->json, "bytes", bytes);
     mw_heap_json_number(&self->json, "cycles", cycles);
     begin_text(self);
-    status = mw_heap_garbage_write(limit, self->study, &plain_form, &self->text.sink);
+    status = mw_heap_garbage_write(limit, self->study, &plain_look, &self->text.sink);
     put_text(self, "printed");
     return status;
 }
@@ -541,7 +541,7 @@ static mw_status answer_report(answer *self)
     mw_status status;
 
     begin_text(self);
-    status = mw_heap_report_write(&report, self->study, &plain_form, &self->text.sink);
+    status = mw_heap_report_write(&report, self->study, &plain_look, &self->text.sink);
     put_text(self, "text");
     return status;
 }

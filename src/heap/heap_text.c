@@ -163,7 +163,7 @@ mw_status mw_heap_verdict_write(mw_heap_study *study, const mw_suspects *suspect
     mw_heap_writer writer;
     mw_status status, written;
 
-    mw_heap_writer_init(&writer, study, &(mw_heap_form){.width = MW_HEAP_WIDTH_ANY}, sink);
+    mw_heap_writer_init(&writer, study, &(mw_heap_look){.width = MW_HEAP_WIDTH_ANY}, sink);
     status = say_verdict(&writer, suspects);
     if (status == MW_OK && writer.line.length != 0)
         mw_sink_clean(sink, writer.line.bytes, writer.line.length, UINT32_MAX);
@@ -302,14 +302,14 @@ static mw_status write_suspect(mw_heap_writer *writer, const mw_suspect *suspect
 }
 
 mw_status mw_heap_suspect_write(const mw_suspect *suspect, uint32_t number, mw_heap_study *study,
-                                const mw_heap_form *form, mw_sink *sink)
+                                const mw_heap_look *look, mw_sink *sink)
 {
     mw_heap_writer writer;
     mw_status status = mw_heap_study_lines(study), written;
 
     if (status != MW_OK && status != MW_UNSUPPORTED)
         return status;
-    mw_heap_writer_init(&writer, study, form, sink);
+    mw_heap_writer_init(&writer, study, look, sink);
     status = write_suspect(&writer, suspect, number);
     written = mw_heap_writer_done(&writer);
     return status != MW_OK ? status : written;
@@ -348,12 +348,12 @@ static void write_garbage(mw_heap_writer *writer, uint32_t limit)
     }
 }
 
-mw_status mw_heap_garbage_write(uint32_t limit, mw_heap_study *study, const mw_heap_form *form,
+mw_status mw_heap_garbage_write(uint32_t limit, mw_heap_study *study, const mw_heap_look *look,
                                 mw_sink *sink)
 {
     mw_heap_writer writer;
 
-    mw_heap_writer_init(&writer, study, form, sink);
+    mw_heap_writer_init(&writer, study, look, sink);
     write_garbage(&writer, limit);
     return mw_heap_writer_done(&writer);
 }
@@ -400,12 +400,12 @@ static mw_status write_table(mw_heap_writer *writer, mw_heap_by by, uint32_t lim
 }
 
 mw_status mw_heap_table_write(mw_heap_by by, uint32_t limit, mw_heap_study *study,
-                              const mw_heap_form *form, mw_sink *sink)
+                              const mw_heap_look *look, mw_sink *sink)
 {
     mw_heap_writer writer;
     mw_status status, written;
 
-    mw_heap_writer_init(&writer, study, form, sink);
+    mw_heap_writer_init(&writer, study, look, sink);
     status = write_table(&writer, by, limit);
     written = mw_heap_writer_done(&writer);
     return status != MW_OK ? status : written;
@@ -438,7 +438,7 @@ static mw_status write_top(mw_heap_writer *writer, const uint32_t *positions, ui
     return status;
 }
 
-mw_status mw_heap_top_write(uint32_t limit, mw_heap_study *study, const mw_heap_form *form,
+mw_status mw_heap_top_write(uint32_t limit, mw_heap_study *study, const mw_heap_look *look,
                             mw_sink *sink)
 {
     uint32_t *positions = mw_alloc_array(study->alloc, limit, sizeof *positions);
@@ -447,7 +447,7 @@ mw_status mw_heap_top_write(uint32_t limit, mw_heap_study *study, const mw_heap_
 
     if (positions == NULL)
         return MW_NO_MEMORY;
-    mw_heap_writer_init(&writer, study, form, sink);
+    mw_heap_writer_init(&writer, study, look, sink);
     status = write_top(&writer, positions, mw_retained_largest(&study->tree, limit, positions));
     written = mw_heap_writer_done(&writer);
     mw_alloc_release(study->alloc, positions, limit * sizeof *positions);
@@ -514,7 +514,7 @@ static mw_status write_body(mw_heap_writer *writer, const mw_heap_report *report
 }
 
 mw_status mw_heap_report_write(const mw_heap_report *report, mw_heap_study *study,
-                               const mw_heap_form *form, mw_sink *sink)
+                               const mw_heap_look *look, mw_sink *sink)
 {
     mw_heap_writer writer;
     mw_suspects suspects;
@@ -525,7 +525,7 @@ mw_status mw_heap_report_write(const mw_heap_report *report, mw_heap_study *stud
     status = mw_heap_suspects_init(&suspects, study, report->share_permille);
     if (status != MW_OK)
         return status;
-    mw_heap_writer_init(&writer, study, form, sink);
+    mw_heap_writer_init(&writer, study, look, sink);
     status = write_body(&writer, report, &suspects);
     written = mw_heap_writer_done(&writer);
     mw_suspects_done(&suspects);

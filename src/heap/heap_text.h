@@ -19,7 +19,7 @@ typedef struct mw_heap_report {
 
 /* The sentence, suspects, types, modules, what C holds, garbage. */
 mw_status mw_heap_report_write(const mw_heap_report *report, mw_heap_study *study,
-                               const mw_heap_form *form, mw_sink *sink) MW_MUST_CHECK;
+                               const mw_heap_look *look, mw_sink *sink) MW_MUST_CHECK;
 
 /* The sentence alone, without its lead and its end of line: for headlines. */
 mw_status mw_heap_verdict_write(mw_heap_study *study, const mw_suspects *suspects, mw_sink *sink)
@@ -31,19 +31,19 @@ mw_status mw_heap_suspects_init(mw_suspects *ret_suspects, mw_heap_study *study,
 
 /* One suspect, some lines; [number] 0: unnumbered. */
 mw_status mw_heap_suspect_write(const mw_suspect *suspect, uint32_t number, mw_heap_study *study,
-                                const mw_heap_form *form, mw_sink *sink) MW_MUST_CHECK;
+                                const mw_heap_look *look, mw_sink *sink) MW_MUST_CHECK;
 
 /* Ways that keep [node] alive, [paths] at most; who dominates it; what it retains. */
 mw_status mw_heap_why_write(uint32_t node, uint32_t paths, mw_heap_study *study,
-                            const mw_heap_form *form, mw_sink *sink) MW_MUST_CHECK;
+                            const mw_heap_look *look, mw_sink *sink) MW_MUST_CHECK;
 
 /* What waits for the collector, with [limit] of its cycles. */
-mw_status mw_heap_garbage_write(uint32_t limit, mw_heap_study *study, const mw_heap_form *form,
+mw_status mw_heap_garbage_write(uint32_t limit, mw_heap_study *study, const mw_heap_look *look,
                                 mw_sink *sink) MW_MUST_CHECK;
 
 /* One table. */
 mw_status mw_heap_table_write(mw_heap_by by, uint32_t limit, mw_heap_study *study,
-                              const mw_heap_form *form, mw_sink *sink) MW_MUST_CHECK;
+                              const mw_heap_look *look, mw_sink *sink) MW_MUST_CHECK;
 /* The objects that retain most, with a way to each. */
-mw_status mw_heap_top_write(uint32_t limit, mw_heap_study *study, const mw_heap_form *form,
+mw_status mw_heap_top_write(uint32_t limit, mw_heap_study *study, const mw_heap_look *look,
                             mw_sink *sink) MW_MUST_CHECK;

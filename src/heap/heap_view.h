@@ -16,7 +16,7 @@
 
 typedef struct mw_heap_view mw_heap_view;
 
-/* A line that allocated objects; bytes are the view's, with a NUL behind them. */
+/* A line that allocated objects; bytes are the view's, and are not terminated. */
 typedef struct mw_heap_place {
     const char *file; /* NULL: not known */
     const char *function;

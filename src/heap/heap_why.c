@@ -169,14 +169,14 @@ static mw_status write_contents(mw_heap_writer *writer, uint32_t node, mw_heap_b
 }
 
 mw_status mw_heap_why_write(uint32_t node, uint32_t paths, mw_heap_study *study,
-                            const mw_heap_form *form, mw_sink *sink)
+                            const mw_heap_look *look, mw_sink *sink)
 {
     mw_heap_writer writer;
     mw_status status = mw_heap_study_lines(study), written;
 
     if (status != MW_OK && status != MW_UNSUPPORTED)
         return status;
-    mw_heap_writer_init(&writer, study, form, sink);
+    mw_heap_writer_init(&writer, study, look, sink);
     write_head(&writer, node);
     status = write_holders(&writer, node, paths);
     if (status == MW_OK)

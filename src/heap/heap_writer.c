@@ -11,22 +11,26 @@ enum {
     CONTENTS_COLUMNS = 24,
 };
 
-void mw_heap_writer_init(mw_heap_writer *ret_writer, mw_heap_study *study, const mw_heap_form *form,
+void mw_heap_writer_init(mw_heap_writer *ret_writer, mw_heap_study *study, const mw_heap_look *look,
                          mw_sink *sink)
 {
     *ret_writer = (mw_heap_writer){.study = study,
                                    .screen = {.sink = sink,
-                                              .places = form->places,
-                                              .width = form->width,
-                                              .has_colour = form->has_colour}};
+                                              .places = look->places,
+                                              .width = look->width,
+                                              .has_colour = look->has_colour}};
     mw_buffer_init(&ret_writer->line, study->alloc);
+    mw_buffer_init(&ret_writer->file, study->alloc);
 }
 
 mw_status mw_heap_writer_done(mw_heap_writer *writer)
 {
     mw_status status = writer->line.sink.status;
 
+    if (status == MW_OK)
+        status = writer->file.sink.status;
     mw_buffer_done(&writer->line);
+    mw_buffer_done(&writer->file);
     return status != MW_OK ? status : writer->screen.sink->status;
 }
 
@@ -122,13 +126,18 @@ void mw_heap_writer_blank(mw_heap_writer *writer)
 
 /* ── places ──────────────────────────────────────────────────────────────────────── */
 
-static uint32_t write_file(const mw_heap_writer *writer, const char *file, uint32_t columns,
+static uint32_t write_file(mw_heap_writer *writer, const mw_heap_place *place, uint32_t columns,
                            mw_sink *sink)
 {
     static const mw_places as_they_are = {.directory = ""};
     const mw_places *places = writer->screen.places;
 
-    return mw_places_write(places != NULL ? places : &as_they_are, file, columns, sink);
+    writer->file.length = 0;
+    mw_sink_bytes(&writer->file.sink, place->file, place->file_length);
+    if (writer->file.sink.status != MW_OK)
+        return 0;
+    return mw_places_write(places != NULL ? places : &as_they_are, writer->file.bytes, columns,
+                           sink);
 }
 
 void mw_heap_writer_place(mw_heap_writer *writer, const mw_heap_place *place, uint32_t columns)
@@ -144,7 +153,7 @@ void mw_heap_writer_place(mw_heap_writer *writer, const mw_heap_place *place, ui
     if (place->line != 0)
         snprintf(line, sizeof line, ":%u", place->line);
     columns -= (uint32_t)strlen(line);
-    used = write_file(writer, place->file, columns, sink);
+    used = write_file(writer, place, columns, sink);
     mw_sink_text(sink, line);
     if (place->function_length == 0 || columns - used < 4 + FUNCTION_COLUMNS_MINIMUM)
         return;

@@ -17,19 +17,20 @@
 #define MW_HEAP_WIDTH_ANY UINT32_MAX /* lines are as long as they are */
 
 /* How text is to look. */
-typedef struct mw_heap_form {
+typedef struct mw_heap_look {
     const mw_places *places; /* borrowed; NULL: files are shown as they are called */
     uint32_t width;          /* columns, at least 60; or MW_HEAP_WIDTH_ANY         */
     bool has_colour;
-} mw_heap_form;
+} mw_heap_look;
 
 typedef struct mw_heap_writer {
     mw_heap_study *study; /* borrowed                   */
     mw_screen screen;     /* borrows the sink           */
     mw_buffer line;       /* what is being put together */
+    mw_buffer file;       /* a name, with a NUL behind  */
 } mw_heap_writer;
 
-void mw_heap_writer_init(mw_heap_writer *ret_writer, mw_heap_study *study, const mw_heap_form *form,
+void mw_heap_writer_init(mw_heap_writer *ret_writer, mw_heap_study *study, const mw_heap_look *look,
                          mw_sink *sink);
 /* Says what went wrong with a line or the sink. */
 mw_status mw_heap_writer_done(mw_heap_writer *writer) MW_MUST_CHECK;
