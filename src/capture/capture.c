@@ -71,6 +71,7 @@ static void free_series(mw_capture *capture)
                      capture->site_map_capacity * sizeof *capture->site_map);
     mw_alloc_release(alloc, capture->steps, capture->step_capacity * sizeof *capture->steps);
     mw_alloc_release(alloc, capture->lines, capture->line_capacity * sizeof *capture->lines);
+    mw_alloc_release(alloc, capture->heaps, capture->heap_capacity * sizeof *capture->heaps);
 }
 
 void mw_capture_close(mw_capture *capture)

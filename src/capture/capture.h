@@ -67,6 +67,27 @@ typedef struct mw_capture_input {
 /* None of a capture that was not merged. */
 const mw_capture_input *mw_capture_inputs(const mw_capture *capture, size_t *ret_count);
 
+/* ── heaps ───────────────────────────────────────────────────────────────────────── */
+
+struct mw_heap_image;
+
+/* What is known of a heap before it is read. */
+typedef struct mw_capture_heap_facts {
+    uint64_t time_ns; /* since the capture began   */
+    uint64_t objects; /* running frames included   */
+    uint64_t references;
+} mw_capture_heap_facts;
+
+/* Heaps are numbered from 0, in the order in which they were taken. */
+uint32_t mw_capture_heap_count(const mw_capture *capture);
+const mw_capture_heap_facts *mw_capture_heap_facts_of(const mw_capture *capture, uint32_t number);
+
+/* Reads heap [number], and checks all of it; the caller releases it with mw_heap_image_done
+ * (capture/heap_image.h), before or after the capture is closed.  MW_BAD_INPUT if there is no such
+ * heap, or if it is damaged. */
+mw_status mw_capture_heap(mw_capture *capture, uint32_t number, mw_alloc *alloc,
+                          struct mw_heap_image *ret_image, mw_error *reterr) MW_MUST_CHECK;
+
 /* ── running through a series ────────────────────────────────────────────────────── */
 
 /* Goes through all snapshots in order, cheaply: only what changes is looked at. */

@@ -41,13 +41,14 @@ typedef struct checking {
 static const char *type_name(uint8_t type)
 {
     static const char *const names[] = {
-        [MW_RECORD_PROGRAM] = "program",   [MW_RECORD_POINTS] = "points",
-        [MW_RECORD_SNAPSHOT] = "snapshot", [MW_RECORD_PEAK] = "peak",
-        [MW_RECORD_SOURCE] = "source",     [MW_RECORD_CHILD] = "child",
-        [MW_RECORD_INPUT] = "input",       [MW_RECORD_END] = "end",
+        [MW_RECORD_PROGRAM] = "program",       [MW_RECORD_POINTS] = "points",
+        [MW_RECORD_SNAPSHOT] = "snapshot",     [MW_RECORD_PEAK] = "peak",
+        [MW_RECORD_SOURCE] = "source",         [MW_RECORD_CHILD] = "child",
+        [MW_RECORD_INPUT] = "input",           [MW_RECORD_END] = "end",
+        [MW_RECORD_HEAP_NODES] = "heap nodes", [MW_RECORD_HEAP] = "heap",
     };
 
-    return type <= MW_RECORD_END && names[type] != NULL ? names[type] : "unknown";
+    return type <= MW_RECORD_HEAP && names[type] != NULL ? names[type] : "unknown";
 }
 
 static mw_status damaged(const checking *self, const char *what)
@@ -663,6 +664,10 @@ static mw_status check_end(checking *self, mw_cursor payload)
 
 static mw_status check_record(checking *self, mw_cursor payload)
 {
+    mw_status status = mw_capture_note_record(self->capture, &self->located, payload);
+
+    if (status != MW_OK)
+        return explain(self, status);
     if (self->has_ended)
         return damaged(self, "it comes after the end");
     if (!self->has_program && self->located.record.type != MW_RECORD_PROGRAM)
@@ -684,6 +689,9 @@ static mw_status check_record(checking *self, mw_cursor payload)
         return check_input(self, payload);
     case MW_RECORD_END:
         return check_end(self, payload);
+    case MW_RECORD_HEAP_NODES:
+    case MW_RECORD_HEAP:
+        return MW_OK;
     default:
         if ((self->located.record.flags & MW_RECORD_OPTIONAL) != 0)
             return MW_OK;

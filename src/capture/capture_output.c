@@ -247,6 +247,19 @@ mw_status mw_capture_output_append(mw_capture_output *output, const uint8_t *byt
     return status;
 }
 
+mw_status mw_capture_output_cut(mw_capture_output *output, uint64_t length, mw_error *reterr)
+{
+    if (length >= output->length)
+        return MW_OK;
+    if (!hold_descriptor(output))
+        return fail("opening", output->path, reterr);
+    /* Whether or not it is cut off now, the next write goes over it. */
+    output->length = length;
+    return ftruncate(output->descriptor, (off_t)length) == 0
+               ? MW_OK
+               : fail("shortening", output->path, reterr);
+}
+
 /* ── dropping ────────────────────────────────────────────────────────────────────── */
 
 mw_status mw_capture_output_read(const mw_capture_output *output, uint64_t offset, void *bytes,

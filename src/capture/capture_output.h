@@ -36,6 +36,10 @@ mw_status mw_capture_output_create(mw_capture_output *output, const char *path,
 mw_status mw_capture_output_append(mw_capture_output *output, const uint8_t *bytes, size_t length,
                                    mw_error *reterr) MW_MUST_CHECK;
 
+/* Cuts off what was appended behind [length]. */
+mw_status mw_capture_output_cut(mw_capture_output *output, uint64_t length, mw_error *reterr)
+    MW_MUST_CHECK;
+
 /* A part of a file. */
 typedef struct mw_extent {
     uint64_t offset;

@@ -35,6 +35,13 @@ typedef struct mw_capture_line {
     uint32_t length;
 } mw_capture_line;
 
+/* A heap in the file: records one behind the other, of which HEAP is the last. */
+typedef struct mw_located_heap {
+    uint64_t offset;
+    uint32_t record_count;
+    mw_capture_heap_facts facts;
+} mw_located_heap;
+
 struct mw_capture {
     mw_alloc *alloc; /* borrowed */
     mw_capture_file file;
@@ -47,6 +54,9 @@ struct mw_capture {
     uint32_t epoch_count, epoch_capacity;
     mw_capture_input *inputs;
     uint32_t input_count, input_capacity;
+    mw_located_heap *heaps;
+    uint32_t heap_count, heap_capacity;
+    mw_located_heap unfinished_heap; /* while the file is checked; without records: none */
     bool is_truncated;
     mw_snapshot *tables; /* owned; with nothing alive                   */
     mw_capture_segment *segments;
@@ -69,6 +79,12 @@ struct mw_capture {
 /* Goes over all records once; then everything in [capture] is in range.  To be called on one
  * whose file is open, and which is else empty. */
 mw_status mw_capture_check(mw_capture *capture, mw_error *reterr) MW_MUST_CHECK;
+
+/* What the check does with a record of each type: a heap's are one behind the other.  A heap
+ * that others interrupt was not finished, and is looked past.  Its objects are checked when
+ * somebody wants to see them.  MW_BAD_INPUT: it is not in its form, or does not begin. */
+mw_status mw_capture_note_record(mw_capture *capture, const mw_located_record *located,
+                                 mw_cursor payload) MW_MUST_CHECK;
 
 /* The line of [file], whose name has [hash]; NULL if it is not there. */
 const mw_capture_line *mw_capture_find_line(const mw_capture *capture,

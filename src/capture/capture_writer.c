@@ -37,6 +37,7 @@ struct mw_capture_writer {
     uint32_t frame_limit;
     mw_capture_output output;
     uint64_t program_end;    /* offset behind the PROGRAM record         */
+    uint64_t heap_start;     /* where the heap begins that is not finished; 0: there is none */
     mw_segment segment;      /* that is being written                    */
     segment_start *segments; /* owned; that are in the file; the last is `segment`, if any */
     uint32_t segment_count, segment_capacity;
@@ -122,6 +123,7 @@ static void begin_records(mw_capture_writer *writer)
 {
     mw_bytes_clear(&writer->records);
     mw_bytes_clear(&writer->payload);
+    writer->heap_start = 0; /* whatever else is written, it ends a heap */
 }
 
 /* Ends the payload, as a record of [type]. */
@@ -511,6 +513,36 @@ mw_status mw_capture_writer_child(mw_capture_writer *writer, const mw_child *chi
         status = end_record(writer, MW_RECORD_CHILD, 0);
     }
     return status == MW_OK ? write_with_points(writer, reterr) : out_of_memory(status, reterr);
+}
+
+void mw_capture_writer_drop_heap(mw_capture_writer *writer)
+{
+    mw_status status = MW_OK;
+
+    if (writer->heap_start != 0)
+        status = mw_capture_output_cut(&writer->output, writer->heap_start, NULL);
+    /* What could not be cut off, the next record goes over; and readers look past it. */
+    (void)status;
+    writer->heap_start = 0;
+}
+
+mw_status mw_capture_writer_heap(mw_capture_writer *writer, mw_record_type type,
+                                 const mw_bytes *payload, mw_error *reterr)
+{
+    uint64_t start = writer->heap_start != 0 ? writer->heap_start : writer->output.length;
+    mw_status status;
+
+    begin_records(writer);
+    writer->heap_start = start;
+    status = mw_capture_record_append(&writer->records, type, MW_RECORD_OPTIONAL, payload);
+    status = status == MW_OK ? write_records(writer, reterr) : out_of_memory(status, reterr);
+    if (status != MW_OK)
+        mw_capture_writer_drop_heap(writer);
+    else if (type == MW_RECORD_HEAP)
+        writer->heap_start = 0;
+    if (type == MW_RECORD_HEAP)
+        trim(writer);
+    return status;
 }
 
 mw_status mw_capture_writer_input(mw_capture_writer *writer, const mw_capture_input *input,

@@ -9,7 +9,9 @@
  */
 #pragma once
 
+#include "capture/bytes.h"
 #include "capture/capture.h"
+#include "capture/format.h"
 
 #include <stdbool.h>
 
@@ -52,6 +54,15 @@ mw_status mw_capture_writer_peak(mw_capture_writer *writer, const mw_snapshot *s
 
 mw_status mw_capture_writer_child(mw_capture_writer *writer, const mw_child *child,
                                   mw_error *reterr) MW_MUST_CHECK;
+
+/* ── heaps ───────────────────────────────────────────────────────────────────────── */
+
+/* A heap is written record by record, with nothing else between: what mw_heap_encoder hands on.
+ * Ended by a HEAP record, or by mw_capture_writer_drop_heap, which leaves the file as it was
+ * before the heap; so does a failure.  [payload] is of a record of [type]. */
+mw_status mw_capture_writer_heap(mw_capture_writer *writer, mw_record_type type,
+                                 const mw_bytes *payload, mw_error *reterr) MW_MUST_CHECK;
+void mw_capture_writer_drop_heap(mw_capture_writer *writer);
 
 /* Says what a merged capture was made of. */
 mw_status mw_capture_writer_input(mw_capture_writer *writer, const mw_capture_input *input,

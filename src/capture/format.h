@@ -13,7 +13,7 @@
 
 enum {
     MW_CAPTURE_MAJOR = 1, /* readers of another one cannot read it                */
-    MW_CAPTURE_MINOR = 0, /* what came later is at ends, where readers look past it */
+    MW_CAPTURE_MINOR = 1, /* what came later is at ends, where readers look past it */
     MW_CAPTURE_MAGIC_BYTES = 8,
     MW_CAPTURE_HEADER_BYTES = 16,
 };
@@ -29,6 +29,8 @@ typedef enum mw_record_type {
     MW_RECORD_CHILD,
     MW_RECORD_INPUT,
     MW_RECORD_END,
+    MW_RECORD_HEAP_NODES,
+    MW_RECORD_HEAP,
 } mw_record_type;
 
 /* Bits of a record's flags. */
@@ -98,6 +100,55 @@ enum {
     MW_INPUT_TOTAL_BLOCKS,
 };
 enum { MW_END_EXIT_STATUS = 1 };
+
+/* ── heaps ───────────────────────────────────────────────────────────────────────── */
+
+/* Bits of the first number of HEAP_NODES. */
+enum { MW_HEAP_ANEW = 1, MW_HEAP_NODES_FLAGS = 1 };
+
+/* Columns of tables, in their order. */
+enum { MW_HEAP_FORM_COLUMNS = 4, MW_HEAP_LINE_COLUMNS = 3, MW_HEAP_NODE_COLUMNS = 6 };
+enum { MW_HEAP_TYPE_COLUMNS = 3, MW_HEAP_THREAD_COLUMNS = 2, MW_HEAP_ROOT_COLUMNS = 4 };
+
+/* How an object is called, a column of forms. */
+typedef enum mw_heap_text {
+    MW_HEAP_TEXT_NONE,    /* by its type                              */
+    MW_HEAP_TEXT_COUNT,   /* by its type, and how much is in it       */
+    MW_HEAP_TEXT_STRING,  /* by its text: a str                       */
+    MW_HEAP_TEXT_INTEGER, /* by its text: digits                      */
+    MW_HEAP_TEXT_WHOLE,   /* by its text: a phrase that says what it is */
+    MW_HEAP_TEXT_BEHIND,  /* by its type, and its text behind that    */
+    MW_HEAP_TEXT_MODULE,  /* by its text: a module's name             */
+    MW_HEAP_TEXT_CLASS,   /* by its text: a class's name              */
+    MW_HEAP_TEXT_KINDS
+} mw_heap_text;
+
+/* How its references are called, likewise. */
+typedef enum mw_heap_edges {
+    MW_HEAP_EDGES_NAMED, /* one after the other by the form's names; the rest by the last one    */
+    MW_HEAP_EDGES_ITEMS, /* [0], [1], …; as many as the form has names, at the end, by those      */
+    MW_HEAP_EDGES_PAIRS, /* key, value, key, value …, likewise                                    */
+    MW_HEAP_EDGES_KINDS
+} mw_heap_edges;
+
+/* The first of a node's edges are written as differences from those of the last node of the same
+ * form. */
+enum { MW_HEAP_FORMER_EDGES = 32 };
+
+/* Numbers of HEAP's first section. */
+enum {
+    MW_HEAP_TIME,
+    MW_HEAP_NODES,
+    MW_HEAP_EDGES,
+    MW_HEAP_TRACKED,
+    MW_HEAP_PAUSE,
+    MW_HEAP_WALK,
+    MW_HEAP_FLAGS,
+    MW_HEAP_NUMBERS,
+};
+
+/* Bits of the last of these. */
+enum { MW_HEAP_KNOWS_LINES = 1, MW_HEAP_HIDES_TEXTS = 2 };
 
 /* ── signed numbers ──────────────────────────────────────────────────────────────── */
 
