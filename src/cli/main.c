@@ -12,14 +12,16 @@
 extern const mw_command mw_command_diff;
 extern const mw_command mw_command_doctor;
 extern const mw_command mw_command_dump;
+extern const mw_command mw_command_heap;
 extern const mw_command mw_command_leaks;
 extern const mw_command mw_command_merge;
 extern const mw_command mw_command_report;
 extern const mw_command mw_command_run;
+extern const mw_command mw_command_why;
 
 static const mw_command *const command_list[] = {
-    &mw_command_run,    &mw_command_report, &mw_command_diff,  &mw_command_leaks,
-    &mw_command_doctor, &mw_command_dump,   &mw_command_merge,
+    &mw_command_run, &mw_command_report, &mw_command_diff, &mw_command_leaks, &mw_command_heap,
+    &mw_command_why, &mw_command_doctor, &mw_command_dump, &mw_command_merge,
 };
 
 enum { COMMAND_COUNT = sizeof command_list / sizeof command_list[0] };

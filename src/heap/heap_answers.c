@@ -7,7 +7,8 @@
  *   modules      count                  a row for each entry of sys.modules
  *   sites        count                  a row for each line that allocated
  *   top          count                  objects that retain most
- *   object       address, count         one object: ways to it, dominators, what it retains
+ *   object       address, count, node   one object, by address or, if that is 0, by number: ways to
+ *                                       it, dominators, what it retains
  *   together     node, node, node       what several objects retain when dropped at once
  *   suspects     per mille of the heap  what looks like a leak
  *   garbage      count                  what waits for the collector
@@ -26,7 +27,8 @@ enum { REPORT_SUSPECTS = 5, REPORT_ROWS = 10 };
 typedef struct answer {
     mw_heap_study *study;
     const mw_heap_question *question;
-    mw_heap_json json;
+    const char *rows_name;
+    mw_heap_json *json;
     mw_buffer text; /* a name that is being put together */
 } answer;
 
@@ -43,8 +45,8 @@ static void begin_text(answer *self)
 static void put_text(answer *self, const char *name)
 {
     if (self->text.sink.status != MW_OK)
-        self->json.sink->status = self->text.sink.status;
-    mw_heap_json_bytes(&self->json, name, self->text.length != 0 ? self->text.bytes : "",
+        self->json->sink->status = self->text.sink.status;
+    mw_heap_json_bytes(self->json, name, self->text.length != 0 ? self->text.bytes : "",
                        self->text.length);
 }
 
@@ -77,9 +79,9 @@ static void put_root_name(answer *self, const char *name, const mw_graph_root *r
 
 static void put_place(answer *self, const mw_heap_place *place)
 {
-    mw_heap_json_bytes(&self->json, "file", place->file, place->file_length);
-    mw_heap_json_number(&self->json, "line", place->line);
-    mw_heap_json_bytes(&self->json, "function", place->function, place->function_length);
+    mw_heap_json_bytes(self->json, "file", place->file, place->file_length);
+    mw_heap_json_number(self->json, "line", place->line);
+    mw_heap_json_bytes(self->json, "function", place->function, place->function_length);
 }
 
 /* The fields of a node, inside brackets that the caller opened. */
@@ -88,16 +90,16 @@ static void put_node(answer *self, uint32_t node)
     const mw_heap_view *view = self->study->view;
     mw_heap_place place = mw_heap_study_place(self->study, node);
 
-    mw_heap_json_number(&self->json, "node", node);
-    mw_heap_json_number(&self->json, "id", view->words->address(view, node));
+    mw_heap_json_number(self->json, "node", node);
+    mw_heap_json_number(self->json, "id", view->words->address(view, node));
     put_type(self, "type", view->graph->nodes[node].type);
     put_object(self, "text", node);
-    mw_heap_json_number(&self->json, "size", mw_object_graph_size(view->graph, node));
-    mw_heap_json_number(&self->json, "retained", mw_heap_study_retained(self->study, node));
+    mw_heap_json_number(self->json, "size", mw_object_graph_size(view->graph, node));
+    mw_heap_json_number(self->json, "retained", mw_heap_study_retained(self->study, node));
     if (place.file != NULL) {
-        mw_heap_json_open(&self->json, "site", "{");
+        mw_heap_json_open(self->json, "site", "{");
         put_place(self, &place);
-        mw_heap_json_close(&self->json, "}");
+        mw_heap_json_close(self->json, "}");
     }
 }
 
@@ -110,7 +112,7 @@ static void put_thread(answer *self, const mw_graph_root *root)
 
     if (thread == 0)
         return;
-    mw_heap_json_number(&self->json, "thread", thread);
+    mw_heap_json_number(self->json, "thread", thread);
     begin_text(self);
     view->words->write_thread(view, thread, &self->text.sink);
     if (self->text.length == 0)
@@ -124,25 +126,25 @@ static void put_root(answer *self, uint32_t node)
 
     if (root == NULL)
         return;
-    mw_heap_json_open(&self->json, "root", "{");
-    mw_heap_json_text(&self->json, "kind", mw_heap_root_kind(root->kind));
+    mw_heap_json_open(self->json, "root", "{");
+    mw_heap_json_text(self->json, "kind", mw_heap_root_kind(root->kind));
     if (root->kind == MW_ROOT_MODULE || root->kind == MW_ROOT_INTERPRETER)
         put_root_name(self, "name", root);
     else if (root->kind == MW_ROOT_FRAME)
         put_object(self, "name", node);
     else if (root->kind == MW_ROOT_HELD_FROM_C)
-        mw_heap_json_number(&self->json, "references",
+        mw_heap_json_number(self->json, "references",
                             (uint64_t)self->study->view->graph->nodes[node].references);
     if (root->kind == MW_ROOT_FRAME || root->kind == MW_ROOT_INTERPRETER)
         put_thread(self, root);
-    mw_heap_json_close(&self->json, "}");
+    mw_heap_json_close(self->json, "}");
 }
 
 static void put_step(answer *self, const mw_route *route, uint32_t i)
 {
     const mw_heap_view *view = self->study->view;
 
-    mw_heap_json_open(&self->json, NULL, "{");
+    mw_heap_json_open(self->json, NULL, "{");
     if (i == 0) {
         put_root(self, route->nodes[0]);
     } else {
@@ -151,31 +153,31 @@ static void put_step(answer *self, const mw_route *route, uint32_t i)
         put_text(self, "edge");
     }
     put_node(self, route->nodes[i]);
-    mw_heap_json_close(&self->json, "}");
+    mw_heap_json_close(self->json, "}");
 }
 
 /* A way; of one that is very long, both ends, and how much is between. */
 static void put_route(answer *self, const mw_route *route)
 {
-    mw_heap_json_open(&self->json, NULL, "{");
-    mw_heap_json_number(&self->json, "length", route->count);
+    mw_heap_json_open(self->json, NULL, "{");
+    mw_heap_json_number(self->json, "length", route->count);
     begin_text(self);
     mw_heap_path_write(self->study, route, &self->text.sink);
     put_text(self, "expression");
-    mw_heap_json_open(&self->json, "steps", "[");
+    mw_heap_json_open(self->json, "steps", "[");
     for (uint32_t i = 0; i < route->count; i++) {
         uint32_t skipped = mw_heap_path_skipped(route, i);
 
         if (skipped != 0) {
-            mw_heap_json_open(&self->json, NULL, "{");
-            mw_heap_json_number(&self->json, "skipped", skipped);
-            mw_heap_json_close(&self->json, "}");
+            mw_heap_json_open(self->json, NULL, "{");
+            mw_heap_json_number(self->json, "skipped", skipped);
+            mw_heap_json_close(self->json, "}");
             i += skipped;
         }
         put_step(self, route, i);
     }
-    mw_heap_json_close(&self->json, "]");
-    mw_heap_json_close(&self->json, "}");
+    mw_heap_json_close(self->json, "]");
+    mw_heap_json_close(self->json, "}");
 }
 
 static mw_status put_routes(answer *self, uint32_t node, uint64_t limit)
@@ -192,10 +194,10 @@ static mw_status put_routes(answer *self, uint32_t node, uint64_t limit)
     if (status == MW_OK)
         status = mw_routes_find(&list, &study->routes, study->view->graph, back, &study->tree, node,
                                 (uint32_t)limit, study->alloc);
-    mw_heap_json_open(&self->json, "paths", "[");
+    mw_heap_json_open(self->json, "paths", "[");
     for (uint32_t i = 0; status == MW_OK && i < list.count; i++)
         put_route(self, &list.routes[i]);
-    mw_heap_json_close(&self->json, "]");
+    mw_heap_json_close(self->json, "]");
     mw_route_list_done(&list);
     return status;
 }
@@ -206,28 +208,28 @@ static void put_dominators(answer *self, uint32_t node)
     const mw_dominators *tree = &self->study->tree;
     uint32_t count = 0;
 
-    mw_heap_json_open(&self->json, "dominators", "[");
+    mw_heap_json_open(self->json, "dominators", "[");
     for (uint32_t at = tree->parent[tree->position_of[node]]; at != 0 && count < DOMINATORS_MAXIMUM;
          at = tree->parent[at], count++) {
-        mw_heap_json_open(&self->json, NULL, "{");
+        mw_heap_json_open(self->json, NULL, "{");
         if (tree->parent[at] == 0)
             put_root(self, tree->node_at[at]);
         put_node(self, tree->node_at[at]);
-        mw_heap_json_close(&self->json, "}");
+        mw_heap_json_close(self->json, "}");
     }
-    mw_heap_json_close(&self->json, "]");
+    mw_heap_json_close(self->json, "]");
 }
 
 /* ── tables ──────────────────────────────────────────────────────────────────────── */
 
-static void put_row_name(answer *self, mw_heap_by by, const mw_heap_row *row)
+static void put_row_name(answer *self, mw_heap_by by, const mw_heap_table_row *row)
 {
     const mw_heap_view *view = self->study->view;
     mw_heap_place place;
 
     if (by == MW_HEAP_BY_MODULE) {
         put_root_name(self, "module", &view->graph->roots[row->group]);
-        mw_heap_json_number(&self->json, "node", view->graph->roots[row->group].node);
+        mw_heap_json_number(self->json, "node", view->graph->roots[row->group].node);
     } else if (by != MW_HEAP_BY_LINE) {
         put_type(self, "type", row->group);
     } else if (row->group != 0) {
@@ -236,26 +238,26 @@ static void put_row_name(answer *self, mw_heap_by by, const mw_heap_row *row)
     }
 }
 
-static void put_row(answer *self, mw_heap_by by, const mw_heap_row *row)
+static void put_row(answer *self, mw_heap_by by, const mw_heap_table_row *row)
 {
-    mw_heap_json_open(&self->json, NULL, "{");
+    mw_heap_json_open(self->json, NULL, "{");
     put_row_name(self, by, row);
-    mw_heap_json_number(&self->json, "count", row->sum.objects);
+    mw_heap_json_number(self->json, "count", row->sum.objects);
     if (by == MW_HEAP_BY_HELD)
-        mw_heap_json_number(&self->json, "references", row->references);
-    mw_heap_json_number(&self->json, "size", row->sum.bytes);
-    mw_heap_json_number(&self->json, "retained", row->sum.retained_bytes);
-    mw_heap_json_close(&self->json, "}");
+        mw_heap_json_number(self->json, "references", row->references);
+    mw_heap_json_number(self->json, "size", row->sum.bytes);
+    mw_heap_json_number(self->json, "retained", row->sum.retained_bytes);
+    mw_heap_json_close(self->json, "}");
 }
 
 /* Ends the table; a failure to make it is passed on. */
 static mw_status put_table(answer *self, const char *name, mw_heap_table *table, uint64_t limit,
                            mw_status status)
 {
-    mw_heap_json_open(&self->json, name, "[");
+    mw_heap_json_open(self->json, name, "[");
     for (uint32_t i = 0; status == MW_OK && i < table->count && i < limit; i++)
         put_row(self, table->by, &table->rows[i]);
-    mw_heap_json_close(&self->json, "]");
+    mw_heap_json_close(self->json, "]");
     mw_heap_table_done(table);
     return status;
 }
@@ -267,7 +269,7 @@ static mw_status answer_table(answer *self, mw_heap_by by)
     mw_heap_table table;
     mw_status status = mw_heap_table_init(&table, self->study, by);
 
-    return put_table(self, "rows", &table, limit != 0 ? limit : UINT64_MAX, status);
+    return put_table(self, self->rows_name, &table, limit != 0 ? limit : UINT64_MAX, status);
 }
 
 static mw_status answer_types(answer *self)
@@ -324,15 +326,15 @@ static mw_status answer_top(answer *self)
 
     count = mw_retained_largest(&study->tree, limit < ROWS_MAXIMUM ? (uint32_t)limit : ROWS_MAXIMUM,
                                 positions);
-    mw_heap_json_open(&self->json, "rows", "[");
+    mw_heap_json_open(self->json, self->rows_name, "[");
     for (uint32_t i = 0; status == MW_OK && i < count; i++) {
-        mw_heap_json_open(&self->json, NULL, "{");
+        mw_heap_json_open(self->json, NULL, "{");
         put_node(self, study->tree.node_at[positions[i]]);
         put_root(self, study->tree.node_at[positions[i]]);
         status = put_routes(self, study->tree.node_at[positions[i]], 1);
-        mw_heap_json_close(&self->json, "}");
+        mw_heap_json_close(self->json, "}");
     }
-    mw_heap_json_close(&self->json, "]");
+    mw_heap_json_close(self->json, "]");
     return status;
 }
 
@@ -341,21 +343,25 @@ static void put_type_id(answer *self, uint32_t node)
     const mw_heap_view *view = self->study->view;
     uint32_t type = view->words->type_node(view, view->graph->nodes[node].type);
 
-    mw_heap_json_number(&self->json, "type_id", type != 0 ? view->words->address(view, type) : 0);
+    mw_heap_json_number(self->json, "type_id", type != 0 ? view->words->address(view, type) : 0);
 }
 
 static mw_status answer_object(answer *self)
 {
     const mw_heap_view *view = self->study->view;
-    uint32_t node = view->words->find(view, self->question->arguments[0]);
+    uint64_t address = self->question->arguments[0];
+    uint64_t number = self->question->arguments[2];
+    uint32_t node = address != 0 ? view->words->find(view, address) : 0;
     mw_status status;
 
+    if (address == 0 && number < view->graph->node_count)
+        node = (uint32_t)number;
     if (node == 0)
         return MW_OK;
     put_node(self, node);
     put_root(self, node);
     put_type_id(self, node);
-    mw_heap_json_number(&self->json, "references", view->words->references(view, node));
+    mw_heap_json_number(self->json, "references", view->words->references(view, node));
     status = put_routes(self, node, self->question->arguments[1]);
     put_dominators(self, node);
     if (status == MW_OK)
@@ -373,9 +379,9 @@ static mw_status answer_object(answer *self)
 
 static void put_together(answer *self, const mw_retained_sum *sum)
 {
-    mw_heap_json_number(&self->json, "count", sum->objects);
-    mw_heap_json_number(&self->json, "size", sum->bytes);
-    mw_heap_json_number(&self->json, "retained", sum->retained_bytes);
+    mw_heap_json_number(self->json, "count", sum->objects);
+    mw_heap_json_number(self->json, "size", sum->bytes);
+    mw_heap_json_number(self->json, "retained", sum->retained_bytes);
 }
 
 static mw_status answer_together(answer *self)
@@ -404,11 +410,11 @@ static mw_status put_holder(answer *self, uint32_t position)
     uint32_t node = self->study->tree.node_at[position];
     mw_status status;
 
-    mw_heap_json_open(&self->json, NULL, "{");
+    mw_heap_json_open(self->json, NULL, "{");
     put_node(self, node);
     put_root(self, node);
     status = put_routes(self, node, 1);
-    mw_heap_json_close(&self->json, "}");
+    mw_heap_json_close(self->json, "}");
     return status;
 }
 
@@ -418,17 +424,17 @@ static mw_status put_suspect(answer *self, const mw_suspect *suspect)
     uint32_t node = self->study->tree.node_at[suspect->position];
     mw_status status = MW_OK;
 
-    mw_heap_json_open(&self->json, NULL, "{");
-    mw_heap_json_text(&self->json, "kind", kinds[suspect->kind]);
-    mw_heap_json_number(&self->json, "bytes", suspect->bytes);
-    mw_heap_json_number(&self->json, "retained_bytes", suspect->retained_bytes);
-    mw_heap_json_number(&self->json, "objects", suspect->objects);
+    mw_heap_json_open(self->json, NULL, "{");
+    mw_heap_json_text(self->json, "kind", kinds[suspect->kind]);
+    mw_heap_json_number(self->json, "bytes", suspect->bytes);
+    mw_heap_json_number(self->json, "retained_bytes", suspect->retained_bytes);
+    mw_heap_json_number(self->json, "objects", suspect->objects);
     if (suspect->kind == MW_SUSPECT_JOINT) {
-        mw_heap_json_number(&self->json, "more_holders", suspect->has_more_holders);
-        mw_heap_json_open(&self->json, "holders", "[");
+        mw_heap_json_number(self->json, "more_holders", suspect->has_more_holders);
+        mw_heap_json_open(self->json, "holders", "[");
         for (uint32_t i = 0; status == MW_OK && i < suspect->holder_count; i++)
             status = put_holder(self, suspect->holders[i]);
-        mw_heap_json_close(&self->json, "]");
+        mw_heap_json_close(self->json, "]");
     } else {
         put_node(self, node);
         put_root(self, node);
@@ -440,7 +446,7 @@ static mw_status put_suspect(answer *self, const mw_suspect *suspect)
     if (status == MW_OK)
         status = mw_heap_suspect_write(suspect, 0, self->study, &plain_look, &self->text.sink);
     put_text(self, "printed");
-    mw_heap_json_close(&self->json, "}");
+    mw_heap_json_close(self->json, "}");
     return status;
 }
 
@@ -450,10 +456,10 @@ static mw_status answer_suspects(answer *self)
     mw_status status =
         mw_heap_suspects_init(&suspects, self->study, (uint32_t)self->question->arguments[0]);
 
-    mw_heap_json_open(&self->json, "rows", "[");
+    mw_heap_json_open(self->json, self->rows_name, "[");
     for (uint32_t i = 0; status == MW_OK && i < suspects.count && i < ROWS_MAXIMUM; i++)
         status = put_suspect(self, &suspects.items[i]);
-    mw_heap_json_close(&self->json, "]");
+    mw_heap_json_close(self->json, "]");
     mw_suspects_done(&suspects);
     return status;
 }
@@ -470,7 +476,7 @@ static mw_status answer_garbage(answer *self)
     mw_status status;
     uint64_t bytes = 0, cycles = 0;
 
-    mw_heap_json_open(&self->json, "rows", "[");
+    mw_heap_json_open(self->json, self->rows_name, "[");
     for (uint32_t i = 0; i < graph->root_count; i++) {
         if (graph->roots[i].kind != MW_ROOT_GARBAGE)
             continue;
@@ -479,14 +485,14 @@ static mw_status answer_garbage(answer *self)
         if (left == 0)
             continue;
         left--;
-        mw_heap_json_open(&self->json, NULL, "{");
+        mw_heap_json_open(self->json, NULL, "{");
         put_node(self, graph->roots[i].node);
-        mw_heap_json_close(&self->json, "}");
+        mw_heap_json_close(self->json, "}");
     }
-    mw_heap_json_close(&self->json, "]");
-    mw_heap_json_number(&self->json, "objects", self->study->garbage_count);
-    mw_heap_json_number(&self->json, "bytes", bytes);
-    mw_heap_json_number(&self->json, "cycles", cycles);
+    mw_heap_json_close(self->json, "]");
+    mw_heap_json_number(self->json, "objects", self->study->garbage_count);
+    mw_heap_json_number(self->json, "bytes", bytes);
+    mw_heap_json_number(self->json, "cycles", cycles);
     begin_text(self);
     status = mw_heap_garbage_write(limit, self->study, &plain_look, &self->text.sink);
     put_text(self, "printed");
@@ -503,10 +509,10 @@ static void put_root_sums(answer *self)
 
     for (uint32_t i = 0; i < graph->root_count; i++)
         counts[graph->roots[i].kind]++;
-    mw_heap_json_open(&self->json, "roots", "{");
+    mw_heap_json_open(self->json, "roots", "{");
     for (int kind = 1; kind < MW_ROOT_KIND_COUNT; kind++)
-        mw_heap_json_number(&self->json, mw_heap_root_kind((mw_root_kind)kind), counts[kind]);
-    mw_heap_json_close(&self->json, "}");
+        mw_heap_json_number(self->json, mw_heap_root_kind((mw_root_kind)kind), counts[kind]);
+    mw_heap_json_close(self->json, "}");
 }
 
 static mw_status answer_summary(answer *self)
@@ -515,20 +521,20 @@ static mw_status answer_summary(answer *self)
     const mw_heap_facts *facts = &study->view->facts;
     const mw_explained *explained = &facts->explained;
 
-    mw_heap_json_number(&self->json, "objects", facts->object_count);
-    mw_heap_json_number(&self->json, "tracked", facts->tracked_count);
-    mw_heap_json_number(&self->json, "references", study->view->graph->edge_count);
-    mw_heap_json_number(&self->json, "bytes", mw_heap_study_bytes(study));
-    mw_heap_json_number(&self->json, "frames", facts->frame_count);
-    mw_heap_json_number(&self->json, "garbage", study->garbage_count);
-    mw_heap_json_number(&self->json, "counted_references", explained->counted);
-    mw_heap_json_number(&self->json, "unexplained_references", explained->unexplained);
-    mw_heap_json_number(&self->json, "held_objects", explained->held);
-    mw_heap_json_number(&self->json, "overcounted_objects", explained->overcounted);
-    mw_heap_json_number(&self->json, "walk_ns", facts->walk_ns);
-    mw_heap_json_number(&self->json, "analysis_ns", study->analysis_ns);
-    mw_heap_json_number(&self->json, "memory", facts->memory_bytes);
-    mw_heap_json_number(&self->json, "knows_lines", facts->knows_lines);
+    mw_heap_json_number(self->json, "objects", facts->object_count);
+    mw_heap_json_number(self->json, "tracked", facts->tracked_count);
+    mw_heap_json_number(self->json, "references", study->view->graph->edge_count);
+    mw_heap_json_number(self->json, "bytes", mw_heap_study_bytes(study));
+    mw_heap_json_number(self->json, "frames", facts->frame_count);
+    mw_heap_json_number(self->json, "garbage", study->garbage_count);
+    mw_heap_json_number(self->json, "counted_references", explained->counted);
+    mw_heap_json_number(self->json, "unexplained_references", explained->unexplained);
+    mw_heap_json_number(self->json, "held_objects", explained->held);
+    mw_heap_json_number(self->json, "overcounted_objects", explained->overcounted);
+    mw_heap_json_number(self->json, "walk_ns", facts->walk_ns);
+    mw_heap_json_number(self->json, "analysis_ns", study->analysis_ns);
+    mw_heap_json_number(self->json, "memory", facts->memory_bytes);
+    mw_heap_json_number(self->json, "knows_lines", facts->knows_lines);
     put_root_sums(self);
     return MW_OK;
 }
@@ -571,10 +577,11 @@ bool mw_heap_question_is_known(const char *name)
     return find_question(name) != NULL;
 }
 
-mw_status mw_heap_answer(mw_heap_study *study, const mw_heap_question *question, mw_sink *sink)
+mw_status mw_heap_answer_into(mw_heap_study *study, const mw_heap_question *question,
+                              const char *rows_name, mw_heap_json *json)
 {
     const question_row *row = find_question(question->name);
-    answer self = {.study = study, .question = question, .json = {.sink = sink}};
+    answer self = {.study = study, .question = question, .rows_name = rows_name, .json = json};
     mw_status status;
 
     if (row == NULL)
@@ -584,9 +591,18 @@ mw_status mw_heap_answer(mw_heap_study *study, const mw_heap_question *question,
     if (status != MW_OK && status != MW_UNSUPPORTED)
         return status;
     mw_buffer_init(&self.text, study->alloc);
-    mw_heap_json_open(&self.json, NULL, "{");
     status = row->answer(&self);
-    mw_heap_json_close(&self.json, "}");
     mw_buffer_done(&self.text);
+    return status != MW_OK ? status : json->sink->status;
+}
+
+mw_status mw_heap_answer(mw_heap_study *study, const mw_heap_question *question, mw_sink *sink)
+{
+    mw_heap_json json = {.sink = sink};
+    mw_status status;
+
+    mw_heap_json_open(&json, NULL, "{");
+    status = mw_heap_answer_into(study, question, "rows", &json);
+    mw_heap_json_close(&json, "}");
     return status != MW_OK ? status : sink->status;
 }

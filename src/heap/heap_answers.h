@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "heap/heap_json.h"
 #include "heap/heap_study.h"
 
 #include "render/render.h"
@@ -19,6 +20,11 @@ typedef struct mw_heap_question {
 
 /* Whether there is such a question. */
 bool mw_heap_question_is_known(const char *name);
+
+/* Writes the answer's members into an object that the caller opened, rows as [rows_name];
+ * fails as mw_heap_answer does. */
+mw_status mw_heap_answer_into(mw_heap_study *study, const mw_heap_question *question,
+                              const char *rows_name, mw_heap_json *json) MW_MUST_CHECK;
 
 /* Writes the answer to [sink], whose own status is to be looked at besides.  MW_BAD_INPUT for
  * an unknown question, MW_UNSUPPORTED for one about lines when the tracer was not

@@ -109,7 +109,10 @@ static uint32_t step_from(finder *self, uint32_t node, const char **rest, bool t
         const char *behind;
 
         self->text.length = 0;
-        view->words->write_edge(view, node, graph->edges[i], &self->text.sink);
+        if (view->words->write_edge_at != NULL)
+            view->words->write_edge_at(view, node, i - graph->first_edge[node], &self->text.sink);
+        else
+            view->words->write_edge(view, node, graph->edges[i], &self->text.sink);
         behind = behind_name(self, *rest);
         if (behind == NULL && through_dict)
             behind = behind_attribute(self, *rest);

@@ -9,7 +9,7 @@
 
 /* Whether [a] comes before [b]: the more retained, the larger, the one with the smaller
  * number. */
-static bool comes_before(const mw_heap_row *a, const mw_heap_row *b)
+static bool comes_before(const mw_heap_table_row *a, const mw_heap_table_row *b)
 {
     if (a->sum.retained_bytes != b->sum.retained_bytes)
         return a->sum.retained_bytes > b->sum.retained_bytes;
@@ -19,10 +19,10 @@ static bool comes_before(const mw_heap_row *a, const mw_heap_row *b)
 }
 
 /* A heap sort, since qsort may ask libc for memory, and a forked child must not. */
-static void sift_down(mw_heap_row *rows, uint32_t from, uint32_t count)
+static void sift_down(mw_heap_table_row *rows, uint32_t from, uint32_t count)
 {
     for (uint32_t child; (child = 2 * from + 1) < count; from = child) {
-        mw_heap_row row = rows[from];
+        mw_heap_table_row row = rows[from];
 
         if (child + 1 < count && comes_before(&rows[child], &rows[child + 1]))
             child++;
@@ -38,7 +38,7 @@ static void sort(mw_heap_table *table)
     for (uint32_t i = table->count / 2; i-- > 0;)
         sift_down(table->rows, i, table->count);
     for (uint32_t left = table->count; left-- > 1;) {
-        mw_heap_row last = table->rows[0];
+        mw_heap_table_row last = table->rows[0];
 
         table->rows[0] = table->rows[left];
         table->rows[left] = last;
@@ -63,7 +63,7 @@ static mw_status fill(mw_heap_table *table, const mw_retained_sum *sums, const u
     for (uint32_t i = 0; i < group_count; i++)
         if (sums[i].objects != 0)
             table->rows[table->count++] =
-                (mw_heap_row){i, sums[i], references != NULL ? references[i] : 0};
+                (mw_heap_table_row){i, sums[i], references != NULL ? references[i] : 0};
     sort(table);
     return MW_OK;
 }
@@ -167,23 +167,25 @@ static mw_retained_sum sum_of_module(const mw_heap_study *study, uint32_t node)
     return sum;
 }
 
-/* Of the roots of one name the first is what sys.modules has, and its dict may follow. */
+/* What sys.modules has is a root, and behind it its dict, which is no row. */
 static mw_status init_modules(mw_heap_table *table, const mw_heap_study *study)
 {
-    const mw_object_graph *graph = study->view->graph;
-    uint32_t last_label = 0;
+    const mw_heap_view *view = study->view;
+    const mw_object_graph *graph = view->graph;
+    uint32_t last_dict = 0;
     mw_status status = MW_OK;
 
     for (uint32_t i = 0; status == MW_OK && i < graph->root_count; i++) {
         const mw_graph_root *root = &graph->roots[i];
 
-        if (root->kind != MW_ROOT_MODULE || root->label == last_label)
+        if (root->kind != MW_ROOT_MODULE || root->node == last_dict)
             continue;
-        last_label = root->label;
+        last_dict = view->words->module_dict(view, root->node);
         status = mw_alloc_grow(table->alloc, &table->rows, table->count, &table->capacity,
                                sizeof *table->rows, UINT32_MAX);
         if (status == MW_OK)
-            table->rows[table->count++] = (mw_heap_row){i, sum_of_module(study, root->node), 0};
+            table->rows[table->count++] =
+                (mw_heap_table_row){i, sum_of_module(study, root->node), 0};
     }
     sort(table);
     return status;
@@ -243,7 +245,7 @@ void mw_heap_table_done(mw_heap_table *table)
 }
 
 void mw_heap_table_write_name(const mw_heap_table *table, const mw_heap_study *study,
-                              const mw_heap_row *row, mw_sink *sink)
+                              const mw_heap_table_row *row, mw_sink *sink)
 {
     const mw_heap_view *view = study->view;
     mw_heap_place place;

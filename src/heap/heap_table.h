@@ -16,15 +16,15 @@ typedef enum mw_heap_by {
     MW_HEAP_BY_HELD,   /* types of objects that C code holds       */
 } mw_heap_by;
 
-typedef struct mw_heap_row {
+typedef struct mw_heap_table_row {
     uint32_t group;      /* a type; a line, 0 for unknown ones; for modules a root's place   */
     mw_retained_sum sum; /* `retained_bytes` is 0 in rows of what one object retains         */
     uint64_t references; /* HELD alone: that nobody was found to have                        */
-} mw_heap_row;
+} mw_heap_table_row;
 
 typedef struct mw_heap_table {
-    mw_alloc *alloc;   /* borrowed                                                          */
-    mw_heap_row *rows; /* owned; most retained first, or most bytes                         */
+    mw_alloc *alloc;         /* borrowed                                                          */
+    mw_heap_table_row *rows; /* owned; most retained first, or most bytes                         */
     uint32_t count;
     uint32_t capacity;
     mw_heap_by by;
@@ -43,4 +43,4 @@ void mw_heap_table_done(mw_heap_table *table); /* accepts a zeroed struct */
 
 /* What a row is called: a type's or a module's name, `app.py:12 in handle`, `<unknown>`. */
 void mw_heap_table_write_name(const mw_heap_table *table, const mw_heap_study *study,
-                              const mw_heap_row *row, mw_sink *sink);
+                              const mw_heap_table_row *row, mw_sink *sink);

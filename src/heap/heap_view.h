@@ -39,10 +39,12 @@ typedef struct mw_heap_words {
     /* How [from] refers to [to], as one would write it behind the name of [from]: `.data`,
      * `['key']`, `[3]`; in brackets where Python has no word for it: `(key 'a')`, `(in C)`. */
     void (*write_edge)(const mw_heap_view *self, uint32_t from, uint32_t to, mw_sink *sink);
+    /* The same of the [place]th edge of [from], without looking for it; NULL where that is no
+     * quicker. */
+    void (*write_edge_at)(const mw_heap_view *self, uint32_t from, uint32_t place, mw_sink *sink);
     /* Of kind MODULE, its name in sys.modules, without quotes; of kind INTERPRETER, which
      * field (`sys.modules`, `gc.garbage`, `cache of attributes`); nothing for other kinds.
-     * Roots of kind MODULE with one name follow one another, what sys.modules has first, and
-     * have the same label, which is not 0. */
+     * The root of a module's dict comes right behind that of the module. */
     void (*write_root)(const mw_heap_view *self, const mw_graph_root *root, mw_sink *sink);
     /* The thread that a root of kind FRAME or INTERPRETER belongs to, as threading's `ident`
      * has it; 0 for none. */

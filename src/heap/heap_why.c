@@ -57,6 +57,8 @@ static void write_head(mw_heap_writer *writer, uint32_t node)
         view->words->write_type(view, graph->nodes[node].type, line);
         mw_sink_text(line, ")");
     }
+    if (view->words->address(view, node) != 0)
+        mw_sink_format(line, " at 0x%llx", (unsigned long long)view->words->address(view, node));
     mw_sink_format(line, ": %s, ", mw_size_format(mw_object_graph_size(graph, node)).text);
     mw_sink_format(line, "retains %s",
                    mw_size_format(mw_heap_study_retained(writer->study, node)).text);

@@ -163,8 +163,8 @@ void mw_heap_writer_place(mw_heap_writer *writer, const mw_heap_place *place, ui
 
 /* ── tables ──────────────────────────────────────────────────────────────────────── */
 
-static void write_name(mw_heap_writer *writer, const mw_heap_table *table, const mw_heap_row *row,
-                       uint32_t taken)
+static void write_name(mw_heap_writer *writer, const mw_heap_table *table,
+                       const mw_heap_table_row *row, uint32_t taken)
 {
     const mw_heap_view *view = writer->study->view;
     uint32_t width = writer->screen.width;
