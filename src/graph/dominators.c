@@ -11,20 +11,27 @@
  *   arrange   positions: the tree in the order in which one reads it
  *
  * A node's dominator always has the smaller number, so sums over the tree are loops.
- * Arrays are given back as soon as the next pass does not want them.
+ * Arrays are given back as soon as no later pass wants them, and made when the pass that
+ * fills them begins: the sum of what is alive at once is what a large heap must pay.
  */
 #include "graph/dominators.h"
 
-enum { FETCH_NEAR = 8, FETCH_MIDDLE = 16, FETCH_FAR = 24 };
+enum { FETCH_AHEAD = 24 };
 
-/* No in-edges are kept for this number. */
+/* No in-edges are kept for this node. */
 #define SINGLE UINT32_MAX
 
+/* What is asked at random, in one place.  While dominators are looked for, the forest of
+ * compressed paths; while positions are chosen, those. */
 typedef struct link {
-    uint32_t ancestor; /* in the forest of compressed paths; at first the parent       */
-    uint32_t label;    /* the number with the smallest semidominator on the path       */
-    uint32_t semi;
-    uint32_t parent; /* in the tree of the search; at last the dominator             */
+    union {
+        uint32_t ancestor; /* at first the parent                                   */
+        uint32_t position;
+    };
+    union {
+        uint32_t best; /* the smallest semidominator on the path that was compressed */
+        uint32_t next; /* the first position below that nobody has yet               */
+    };
 } link;
 
 /* One activation of the search. */
@@ -42,11 +49,12 @@ typedef struct maker {
     uint32_t node_count;
     uint32_t *number_of; /* by node; 0 = not reached                                 */
     uint32_t *node_of;
-    uint32_t *parents;
+    uint32_t *parents; /* in the tree of the search; then the dominators           */
     uint8_t *is_root;
     uint32_t *first_in; /* of in_edges, from [n] to [n + 1]                          */
     uint32_t *in_edges; /* numbers, for whoever has more than one                    */
     uint32_t in_count;
+    uint32_t *semi; /* semidominators; then how many a number dominates, with itself */
     link *links;
 } maker;
 
@@ -63,23 +71,30 @@ static void drop(maker *make, uint32_t **array, size_t count)
 
 /* ── number ──────────────────────────────────────────────────────────────────────── */
 
-static uint32_t take_number(maker *make, uint32_t node, uint32_t parent)
+/* A bit for each node lies in the processor's caches where a number would not. */
+static bool was_reached(const uint64_t *reached, uint32_t node)
+{
+    return (reached[node / 64] >> node % 64 & 1) != 0;
+}
+
+static uint32_t take_number(maker *make, uint64_t *reached, uint32_t node, uint32_t parent)
 {
     uint32_t number = make->count++;
 
+    reached[node / 64] |= UINT64_C(1) << node % 64;
     make->number_of[node] = number;
     make->node_of[number] = node;
     make->parents[number] = parent;
     return number;
 }
 
-static void number_from(maker *make, visit *stack, uint32_t root)
+static void number_from(maker *make, uint64_t *reached, visit *stack, uint32_t root)
 {
     const uint32_t *first_edge = make->graph->first_edge;
     const uint32_t *edges = make->graph->edges;
     uint32_t depth = 1;
 
-    stack[0] = (visit){take_number(make, root, 0), first_edge[root], first_edge[root + 1]};
+    stack[0] = (visit){take_number(make, reached, root, 0), first_edge[root], first_edge[root + 1]};
     while (depth != 0) {
         visit *top = &stack[depth - 1];
         uint32_t node, number;
@@ -89,148 +104,134 @@ static void number_from(maker *make, visit *stack, uint32_t root)
             continue;
         }
         node = edges[top->edge++];
-        if (top->edge + 1 < top->end)
-            __builtin_prefetch(&make->number_of[edges[top->edge + 1]]);
-        if (make->number_of[node] != 0)
+        if (was_reached(reached, node))
             continue;
-        number = take_number(make, node, top->number);
+        if (top->edge != top->end)
+            __builtin_prefetch(&first_edge[edges[top->edge]]);
+        number = take_number(make, reached, node, top->number);
         /* What refers to nothing is not worth a turn. */
         if (first_edge[node] != first_edge[node + 1])
             stack[depth++] = (visit){number, first_edge[node], first_edge[node + 1]};
     }
 }
 
+static void number_all(maker *make, uint64_t *reached, visit *stack)
+{
+    const mw_object_graph *graph = make->graph;
+
+    make->count = 1;
+    for (uint32_t i = 0; i < graph->root_count; i++)
+        if (!was_reached(reached, graph->roots[i].node))
+            number_from(make, reached, stack, graph->roots[i].node);
+    for (uint32_t i = 0; i < graph->root_count; i++)
+        make->is_root[make->number_of[graph->roots[i].node]] = 1;
+}
+
 static mw_status number(maker *make)
 {
     size_t stack_bytes = make->node_count * sizeof(visit);
+    size_t reached_bytes = (make->node_count / 64 + 1) * sizeof(uint64_t);
     visit *stack = mw_alloc_new(make->alloc, stack_bytes);
+    uint64_t *reached = mw_alloc_new(make->alloc, reached_bytes);
+    mw_status status = MW_NO_MEMORY;
 
     make->number_of = array_of(make, make->node_count);
     make->node_of = array_of(make, make->node_count);
     make->parents = array_of(make, make->node_count);
     make->is_root = mw_alloc_new(make->alloc, make->node_count);
-    if (stack == NULL || make->number_of == NULL || make->node_of == NULL ||
-        make->parents == NULL || make->is_root == NULL) {
-        mw_alloc_release(make->alloc, stack, stack_bytes);
-        return MW_NO_MEMORY;
+    if (stack != NULL && reached != NULL && make->number_of != NULL && make->node_of != NULL &&
+        make->parents != NULL && make->is_root != NULL) {
+        number_all(make, reached, stack);
+        status = MW_OK;
     }
-    make->count = 1;
-    for (uint32_t i = 0; i < make->graph->root_count; i++)
-        if (make->number_of[make->graph->roots[i].node] == 0)
-            number_from(make, stack, make->graph->roots[i].node);
-    for (uint32_t i = 0; i < make->graph->root_count; i++)
-        make->is_root[make->number_of[make->graph->roots[i].node]] = 1;
+    mw_alloc_release(make->alloc, reached, reached_bytes);
     mw_alloc_release(make->alloc, stack, stack_bytes);
-    return MW_OK;
+    return status;
 }
 
 /* ── reverse ─────────────────────────────────────────────────────────────────────── */
 
-/* Loads what the turns to come will look at: offsets, then edges, then numbers. */
-static void fetch_ahead(const maker *make, uint32_t i)
+/* Counts the references to each node.  Edges are followed in the order in which they lie. */
+static void count_in_edges(const maker *make, uint32_t *counts)
 {
-    const uint32_t *first_edge = make->graph->first_edge;
-    const uint32_t *edges = make->graph->edges;
+    const mw_object_graph *graph = make->graph;
 
-    if (i + FETCH_FAR < make->count)
-        __builtin_prefetch(&first_edge[make->node_of[i + FETCH_FAR]]);
-    if (i + FETCH_MIDDLE < make->count)
-        __builtin_prefetch(&edges[first_edge[make->node_of[i + FETCH_MIDDLE]]]);
-    if (i + FETCH_NEAR < make->count) {
-        uint32_t node = make->node_of[i + FETCH_NEAR];
-        uint32_t edge = first_edge[node];
-        uint32_t end =
-            first_edge[node + 1] - edge > FETCH_NEAR ? edge + FETCH_NEAR : first_edge[node + 1];
-
-        for (; edge < end; edge++)
-            __builtin_prefetch(&make->number_of[edges[edge]]);
-    }
-}
-
-/* Writes the number of each edge's target into [targets], in the order of the numbers, and
- * counts them in [counts].  Returns how many edges there are. */
-static uint32_t count_in_edges(const maker *make, uint32_t *targets, uint32_t *counts)
-{
-    const uint32_t *first_edge = make->graph->first_edge;
-    uint32_t edge_count = 0;
-
-    for (uint32_t i = 1; i < make->count; i++) {
-        uint32_t node = make->node_of[i];
-
-        fetch_ahead(make, i);
-        for (uint32_t edge = first_edge[node]; edge < first_edge[node + 1]; edge++) {
-            uint32_t target = make->number_of[make->graph->edges[edge]];
-
-            targets[edge_count++] = target;
-            counts[target]++;
+    for (uint32_t node = 0; node < make->node_count; node++) {
+        if (make->number_of[node] == 0)
+            continue;
+        for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++) {
+            if (edge + FETCH_AHEAD < graph->edge_count)
+                __builtin_prefetch(&counts[graph->edges[edge + FETCH_AHEAD]], 1);
+            counts[graph->edges[edge]]++;
         }
     }
-    return edge_count;
 }
 
 /* Turns counts into the offsets of those that have a choice, SINGLE for the others. */
 static void place_in_edges(maker *make, uint32_t *counts)
 {
-    for (uint32_t i = 0; i < make->count; i++) {
+    for (uint32_t i = 1; i < make->count; i++) {
+        uint32_t *count = &counts[make->node_of[i]];
+
+        if (i + FETCH_AHEAD < make->count)
+            __builtin_prefetch(&counts[make->node_of[i + FETCH_AHEAD]], 1);
         make->first_in[i] = make->in_count;
-        if (counts[i] > 1 && !make->is_root[i]) {
-            make->in_count += counts[i];
-            counts[i] = make->first_in[i];
+        if (*count > 1 && !make->is_root[i]) {
+            make->in_count += *count;
+            *count = make->first_in[i];
         } else {
-            counts[i] = SINGLE;
+            *count = SINGLE;
         }
     }
     make->first_in[make->count] = make->in_count;
 }
 
-static void put_in_edges(maker *make, const uint32_t *targets, uint32_t edge_count, uint32_t *next)
+static void put_in_edges(maker *make, uint32_t *next)
 {
-    uint32_t put = 0;
+    const mw_object_graph *graph = make->graph;
 
-    for (uint32_t i = 1; i < make->count; i++) {
-        uint32_t degree = mw_object_graph_degree(make->graph, make->node_of[i]);
+    for (uint32_t node = 0; node < make->node_count; node++) {
+        uint32_t number = make->number_of[node];
 
-        if (i + FETCH_MIDDLE < make->count)
-            __builtin_prefetch(&make->graph->first_edge[make->node_of[i + FETCH_MIDDLE]]);
-        for (uint32_t k = 0; k < degree; k++, put++) {
-            if (put + FETCH_FAR < edge_count)
-                __builtin_prefetch(&next[targets[put + FETCH_FAR]], 1);
-            if (next[targets[put]] != SINGLE)
-                make->in_edges[next[targets[put]]++] = i;
+        if (number == 0)
+            continue;
+        for (uint32_t edge = graph->first_edge[node]; edge < graph->first_edge[node + 1]; edge++) {
+            uint32_t target = graph->edges[edge];
+
+            if (edge + FETCH_AHEAD < graph->edge_count)
+                __builtin_prefetch(&next[graph->edges[edge + FETCH_AHEAD]], 1);
+            if (next[target] != SINGLE)
+                make->in_edges[next[target]++] = number;
         }
     }
 }
 
 static mw_status reverse(maker *make)
 {
-    uint32_t edge_capacity = make->graph->edge_count;
-    uint32_t *targets = array_of(make, edge_capacity);
-    uint32_t *counts = array_of(make, make->count);
+    uint32_t *counts = array_of(make, make->node_count);
     mw_status status = MW_NO_MEMORY;
-    uint32_t edge_count;
 
     make->first_in = array_of(make, (size_t)make->count + 1);
-    if (targets == NULL || counts == NULL || make->first_in == NULL)
+    if (counts == NULL || make->first_in == NULL)
         goto done;
-    edge_count = count_in_edges(make, targets, counts);
+    count_in_edges(make, counts);
     place_in_edges(make, counts);
     make->in_edges = array_of(make, make->in_count);
     if (make->in_edges == NULL)
         goto done;
-    put_in_edges(make, targets, edge_count, counts);
+    put_in_edges(make, counts);
+    drop(make, &make->number_of, make->node_count);
     status = MW_OK;
 
 done:
-    drop(make, &targets, edge_capacity);
-    drop(make, &counts, make->count);
+    drop(make, &counts, make->node_count);
     return status;
 }
 
 /* ── dominate ────────────────────────────────────────────────────────────────────── */
 
-/* The number with the smallest semidominator on the way from [from] up to, but without,
- * [limit] and what is before it; shortens the way for whoever comes next.  [stack] has room
- * for any way. */
+/* The smallest semidominator on the way from [from] up to, but without, [limit] and what is
+ * before it; shortens the way for whoever comes next.  [stack] has room for any way. */
 static uint32_t best_on_path(link *links, uint32_t from, uint32_t limit, uint32_t *stack)
 {
     uint32_t depth = 0;
@@ -243,55 +244,65 @@ static uint32_t best_on_path(link *links, uint32_t from, uint32_t limit, uint32_
     while (depth != 0) {
         uint32_t at = stack[--depth];
 
-        if (links[links[above].label].semi < links[links[at].label].semi)
-            links[at].label = links[above].label;
+        if (links[above].best < links[at].best)
+            links[at].best = links[above].best;
         links[at].ancestor = links[above].ancestor;
         above = at;
     }
-    return links[from].label;
+    return links[from].best;
 }
 
+/* All numbers after [at] have their links. */
 static uint32_t semidominator(const maker *make, uint32_t at, uint32_t *stack)
 {
     link *links = make->links;
-    uint32_t best = links[at].parent;
+    uint32_t best = make->parents[at];
     uint32_t first = make->first_in[at];
 
-    if (first >= FETCH_FAR)
-        __builtin_prefetch(&links[make->in_edges[first - FETCH_FAR]]);
     for (uint32_t i = first; i < make->first_in[at + 1]; i++) {
         uint32_t from = make->in_edges[i];
-        uint32_t semi = from <= at ? from : links[best_on_path(links, from, at, stack)].semi;
+        uint32_t semi;
 
+        /* What comes next lies before this. */
+        if (i >= FETCH_AHEAD)
+            __builtin_prefetch(&links[make->in_edges[i - FETCH_AHEAD]]);
+        semi = from <= at ? from : best_on_path(links, from, at, stack);
         if (semi < best)
             best = semi;
     }
     return best;
 }
 
+static void find_dominators(maker *make, uint32_t *stack)
+{
+    uint32_t *parents = make->parents;
+
+    for (uint32_t i = make->count - 1; i >= 1; i--) {
+        uint32_t semi = make->is_root[i] || parents[i] == 0 ? 0 : semidominator(make, i, stack);
+
+        make->semi[i] = semi;
+        make->links[i] = (link){.ancestor = parents[i], .best = semi};
+    }
+    for (uint32_t i = 1; i < make->count; i++) {
+        uint32_t dominator = parents[i];
+
+        while (dominator > make->semi[i])
+            dominator = parents[dominator];
+        parents[i] = dominator;
+    }
+}
+
 static mw_status dominate(maker *make)
 {
     uint32_t *stack = array_of(make, make->count);
-    link *links = mw_alloc_array(make->alloc, make->count, sizeof *links);
 
-    make->links = links;
-    if (stack == NULL || links == NULL) {
+    make->semi = array_of(make, make->count);
+    make->links = mw_alloc_array(make->alloc, make->count, sizeof *make->links);
+    if (stack == NULL || make->semi == NULL || make->links == NULL) {
         drop(make, &stack, make->count);
         return MW_NO_MEMORY;
     }
-    for (uint32_t i = 0; i < make->count; i++)
-        links[i] = (link){make->parents[i], i, make->parents[i], make->parents[i]};
-    drop(make, &make->parents, make->node_count);
-    for (uint32_t i = make->count - 1; i >= 1; i--)
-        links[i].semi =
-            make->is_root[i] || links[i].parent == 0 ? 0 : semidominator(make, i, stack);
-    for (uint32_t i = 1; i < make->count; i++) {
-        uint32_t dominator = links[i].parent;
-
-        while (dominator > links[i].semi)
-            dominator = links[dominator].parent;
-        links[i].parent = dominator;
-    }
+    find_dominators(make, stack);
     drop(make, &stack, make->count);
     drop(make, &make->in_edges, make->in_count);
     drop(make, &make->first_in, (size_t)make->count + 1);
@@ -300,69 +311,84 @@ static mw_status dominate(maker *make)
 
 /* ── arrange ─────────────────────────────────────────────────────────────────────── */
 
-/* Of each number, how many it dominates, itself included (sizes), and its position.  The
- * links are scratch by now: a label counts, an ancestor is the next free position below. */
 static void choose_positions(maker *make)
 {
+    const uint32_t *dominators = make->parents;
+    uint32_t *sizes = make->semi;
     link *links = make->links;
 
     for (uint32_t i = 0; i < make->count; i++)
-        links[i].label = 1;
+        sizes[i] = 1;
     for (uint32_t i = make->count - 1; i >= 1; i--)
-        links[links[i].parent].label += links[i].label;
-    links[0].semi = 0;
-    links[0].ancestor = 1;
+        sizes[dominators[i]] += sizes[i];
+    links[0] = (link){.position = 0, .next = 1};
     for (uint32_t i = 1; i < make->count; i++) {
-        link *above = &links[links[i].parent];
+        link *above = &links[dominators[i]];
 
-        links[i].semi = above->ancestor;
-        links[i].ancestor = above->ancestor + 1;
-        above->ancestor += links[i].label;
+        links[i] = (link){.position = above->next, .next = above->next + 1};
+        above->next += sizes[i];
     }
 }
 
-static void write_positions(maker *make, mw_dominators *tree)
+/* Moves what is by number to where it is by position, an array after the other. */
+static mw_status write_positions(maker *make, mw_dominators *tree)
 {
     const link *links = make->links;
 
-    for (uint32_t i = 0; i < make->count; i++) {
-        uint32_t at = links[i].semi;
-
-        tree->node_at[at] = make->node_of[i];
-        tree->parent[at] = links[links[i].parent].semi;
-        tree->end[at] = at + links[i].label;
-    }
-    for (uint32_t at = 1; at < make->count; at++)
-        make->number_of[tree->node_at[at]] = at;
-}
-
-/* The array of numbers by node becomes that of positions. */
-static mw_status arrange(maker *make, mw_dominators *tree)
-{
-    choose_positions(make);
     tree->count = make->count;
     tree->node_at = array_of(make, make->count);
-    tree->parent = array_of(make, make->count);
-    tree->end = array_of(make, make->count);
-    if (tree->node_at == NULL || tree->parent == NULL || tree->end == NULL)
+    if (tree->node_at == NULL)
         return MW_NO_MEMORY;
-    write_positions(make, tree);
-    tree->position_of = make->number_of;
-    make->number_of = NULL;
-    mw_alloc_release(make->alloc, make->links, make->count * sizeof *make->links);
-    make->links = NULL;
+    for (uint32_t i = 0; i < make->count; i++)
+        tree->node_at[links[i].position] = make->node_of[i];
     drop(make, &make->node_of, make->node_count);
+    tree->parent = array_of(make, make->count);
+    if (tree->parent == NULL)
+        return MW_NO_MEMORY;
+    for (uint32_t i = 0; i < make->count; i++)
+        tree->parent[links[i].position] = links[make->parents[i]].position;
+    drop(make, &make->parents, make->node_count);
+    tree->end = array_of(make, make->count);
+    if (tree->end == NULL)
+        return MW_NO_MEMORY;
+    for (uint32_t i = 0; i < make->count; i++)
+        tree->end[links[i].position] = links[i].position + make->semi[i];
+    return MW_OK;
+}
+
+/* What is by node, from what is by position. */
+static mw_status look_up_nodes(mw_dominators *tree, const mw_object_graph *graph)
+{
+    tree->position_of = mw_alloc_array(tree->alloc, tree->node_count, sizeof *tree->position_of);
     tree->bytes_before =
-        mw_alloc_array(make->alloc, (size_t)make->count + 1, sizeof *tree->bytes_before);
-    if (tree->bytes_before == NULL)
+        mw_alloc_array(tree->alloc, (size_t)tree->count + 1, sizeof *tree->bytes_before);
+    if (tree->position_of == NULL || tree->bytes_before == NULL)
         return MW_NO_MEMORY;
     for (uint32_t at = 0; at < tree->count; at++) {
-        if (at + FETCH_FAR < tree->count)
-            __builtin_prefetch(&make->graph->nodes[tree->node_at[at + FETCH_FAR]]);
-        tree->bytes_before[at + 1] =
-            tree->bytes_before[at] + mw_object_graph_size(make->graph, tree->node_at[at]);
+        uint32_t node = tree->node_at[at];
+
+        if (at + FETCH_AHEAD < tree->count) {
+            __builtin_prefetch(&graph->nodes[tree->node_at[at + FETCH_AHEAD]]);
+            __builtin_prefetch(&tree->position_of[tree->node_at[at + FETCH_AHEAD]], 1);
+        }
+        tree->position_of[node] = at;
+        tree->bytes_before[at + 1] = tree->bytes_before[at] + mw_object_graph_size(graph, node);
     }
     return MW_OK;
+}
+
+static mw_status arrange(maker *make, mw_dominators *tree)
+{
+    mw_status status;
+
+    mw_alloc_release(make->alloc, make->is_root, make->node_count);
+    make->is_root = NULL;
+    choose_positions(make);
+    status = write_positions(make, tree);
+    drop(make, &make->semi, make->count);
+    mw_alloc_release(make->alloc, make->links, make->count * sizeof *make->links);
+    make->links = NULL;
+    return status == MW_OK ? look_up_nodes(tree, make->graph) : status;
 }
 
 static void maker_done(maker *make)
@@ -372,6 +398,7 @@ static void maker_done(maker *make)
     drop(make, &make->parents, make->node_count);
     drop(make, &make->in_edges, make->in_count);
     drop(make, &make->first_in, (size_t)make->count + 1);
+    drop(make, &make->semi, make->count);
     mw_alloc_release(make->alloc, make->is_root, make->node_count);
     mw_alloc_release(make->alloc, make->links, make->count * sizeof *make->links);
 }

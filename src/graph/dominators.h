@@ -11,7 +11,8 @@
  *     for (uint32_t below = at + 1; below < tree.end[at]; below = tree.end[below])
  *         tree.parent[below] == at
  *
- * 24 bytes per node, and up to 36 while it is made.  Nothing recurses.
+ * 24 bytes per node; while it is made up to 25, and 4 for each reference to a node that has
+ * several.  Nothing recurses.
  */
 #pragma once
 
