@@ -6,6 +6,8 @@
 #include "pyext/heap_edges.h"
 #include "pyext/heap_layouts.h"
 
+#include "pyext/heap_ndarray.h"
+
 /* Values in an instance that has a dict too: early releases of 3.13 visit them by way of the
  * instance, as if the dict were not there, and later ones (gh-130327) by way of the dict. */
 static bool instances_visit_values = true;
@@ -137,6 +139,18 @@ static void add_lru_links(mw_edge_batch *batch, PyObject *object)
         mw_edge_batch_add(batch, link);
 }
 
+/* NumPy gives its arrays no tp_traverse. */
+static void add_ndarray(mw_edge_batch *batch, PyObject *object)
+{
+    const mw_ndarray *array = (const mw_ndarray *)object;
+    PyObject *const *objects = NULL;
+    size_t count = mw_ndarray_objects(array, &objects);
+
+    mw_edge_batch_add(batch, array->base);
+    mw_edge_batch_add(batch, array->description);
+    add_items(batch, objects, (Py_ssize_t)count);
+}
+
 static void add_left_out(mw_edge_batch *batch, PyObject *object, const mw_heap_type *type)
 {
     const PyDescrObject *descriptor = (PyDescrObject *)object;
@@ -170,6 +184,9 @@ static void add_left_out(mw_edge_batch *batch, PyObject *object, const mw_heap_t
     case MW_SHAPE_BYTES_IO:
         /* Modules/_io/bytesio.c: the first field is the buffer, a bytes object. */
         mw_edge_batch_add(batch, *(PyObject **)((char *)object + sizeof(PyObject)));
+        break;
+    case MW_SHAPE_NDARRAY:
+        add_ndarray(batch, object);
         break;
     default:
         break;

@@ -7,6 +7,8 @@
 #include "pyext/heap_sizes.h"
 #include "pyext/heap_layouts.h"
 
+#include "pyext/heap_ndarray.h"
+
 #include "tracer/tracer.h"
 
 #include <string.h>
@@ -15,8 +17,6 @@ enum {
     DEQUE_BLOCK_ITEMS = 64,
     DEQUE_BLOCK_BYTES = (DEQUE_BLOCK_ITEMS + 2) * (int)sizeof(void *),
     ORDERED_NODE_BYTES = 4 * (int)sizeof(void *),
-    NDARRAY_OWNS_DATA = 0x0004,
-    NDARRAY_DIMENSIONS_MAXIMUM = 64,
 };
 
 #define ITEMS_MAXIMUM ((Py_ssize_t)1 << 40)
@@ -46,18 +46,6 @@ typedef struct ordered_dict_layout {
     void **fast_nodes; /* as large as the dict's table, which shows whether we see right */
     Py_ssize_t fast_nodes_size;
 } ordered_dict_layout;
-
-/* numpy/ndarraytypes.h: PyArrayObject_fields, in every release of the C API's 1 and 2. */
-typedef struct ndarray_layout {
-    PyObject_HEAD
-    char *data;
-    int dimension_count;
-    const Py_ssize_t *dimensions;
-    const Py_ssize_t *strides;
-    PyObject *base;
-    PyObject *description;
-    int flags;
-} ndarray_layout;
 
 /* The bytes of the block at [address], of which we think that it has [bytes]. */
 static size_t block_bytes(uintptr_t address, size_t bytes, bool asks_tracer)
@@ -234,23 +222,13 @@ static size_t array_beside(PyObject *object, bool asks_tracer)
                        asks_tracer);
 }
 
-/* How far the elements reach, which is all of it as long as the array made it itself. */
-static size_t ndarray_beside(PyObject *object)
+static size_t ndarray_beside(PyObject *object, bool asks_tracer)
 {
-    const ndarray_layout *array = (ndarray_layout *)object;
-    size_t bytes = 0;
+    const mw_ndarray *array = (const mw_ndarray *)object;
+    size_t bytes;
+    uintptr_t block = mw_ndarray_shape_block(array, &bytes);
 
-    if ((array->flags & NDARRAY_OWNS_DATA) == 0 || array->dimension_count < 0 ||
-        array->dimension_count > NDARRAY_DIMENSIONS_MAXIMUM)
-        return 0;
-    for (int i = 0; i < array->dimension_count; i++) {
-        Py_ssize_t stride = array->strides[i] < 0 ? -array->strides[i] : array->strides[i];
-        size_t reach = (size_t)stride * (size_t)array->dimensions[i];
-
-        if (reach > bytes)
-            bytes = reach;
-    }
-    return bytes;
+    return (block != 0 ? block_bytes(block, bytes, asks_tracer) : 0) + mw_ndarray_data_bytes(array);
 }
 
 static size_t bytearray_beside(PyObject *object, bool asks_tracer)
@@ -283,7 +261,7 @@ static size_t bytes_beside(PyObject *object, const mw_heap_type *type, bool asks
     case MW_SHAPE_ARRAY:
         return array_beside(object, asks_tracer);
     case MW_SHAPE_NDARRAY:
-        return ndarray_beside(object);
+        return ndarray_beside(object, asks_tracer);
     case MW_SHAPE_BYTEARRAY:
         return bytearray_beside(object, asks_tracer);
     default:

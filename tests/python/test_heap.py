@@ -147,6 +147,26 @@ import numpy
 def make():
     return [numpy.ones(i) for i in range(1, 500)]
 """,
+    "numpy views": """
+import numpy
+def view(i):
+    return numpy.arange(float(i * 20)).reshape(i, 20)[::2].T
+def make():
+    return [view(i) for i in range(2, 300)]
+""",
+    "numpy objects": """
+import numpy
+def make():
+    return [numpy.array([str(n) * 3, [n + 1000], None] * 50, dtype=object).reshape(30, 5)
+            for n in range(200)]
+""",
+    "numpy records": """
+import numpy
+# It hides its fields, but is not made for each array.
+row = numpy.dtype("f8,i4,S10")
+def make():
+    return {str(i): numpy.zeros(i, row) for i in range(50, 500)}
+""",
 }
 
 FREED = """
@@ -188,7 +208,7 @@ print(said / really)
 @pytest.mark.parametrize("traced", [True, False], ids=["tracing", "not-tracing"])
 @pytest.mark.parametrize("kind", HEAPS)
 def test_retained_is_what_dropping_frees(kind, traced):
-    if kind == "numpy" and importlib.util.find_spec("numpy") is None:
+    if kind.startswith("numpy") and importlib.util.find_spec("numpy") is None:
         pytest.skip("this Python has no numpy")
     ratio = float(run(FREED.format(make=HEAPS[kind], traced=traced)))
     # Objects that wait in free lists are not freed.

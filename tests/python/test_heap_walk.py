@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The walk of the heap: nothing is missing, nothing is changed, and it does no harm."""
+import os
+
 import pytest
 
-from processes import PROGRAMS, python, run
+from processes import PROGRAMS, environment, python, run
 
 pytestmark = pytest.mark.no_leak_check("runs in processes of its own")
 
@@ -50,6 +52,24 @@ gc.freeze()
 assert len(gc.get_objects()) < 100
 found = walked()
 assert all(id(inner) in found for inner in kept)
+""")
+
+
+def test_a_census_is_what_gc_tells_and_what_it_hides():
+    run("""
+import gc, json
+import memwhy
+from memwhy import _memwhy
+gc.disable()
+for _ in range(2):
+    hidden = gc.get_freeze_count()
+    told = len(gc.get_objects())
+    tracked = json.loads(_memwhy._heap_ask("summary", 0, 0, 0, 0))["tracked"]
+    # A frame's object or an iterator come and go between the two.
+    assert abs(tracked - told - hidden) <= 3, (tracked, told, hidden)
+    kept = [[i] for i in range(1000)]
+    gc.freeze()
+assert hidden > 1000 > told
 """)
 
 
@@ -159,6 +179,14 @@ with memwhy.heap() as heap:
 print(f"{heap.explained:.5f}")
 """)
     assert 0.998 <= float(out) <= 1
+
+
+def test_the_whole_standard_library_s_counts_are_explained():
+    done = python(PROGRAMS / "whole_library.py", env=environment(HOME=os.devnull))
+    assert done.returncode == 0, done.stdout + done.stderr
+    explained, modules, overcounted = done.stdout.split("\n", 1)[0].split()
+    assert float(explained) >= 0.999, done.stdout
+    assert int(modules) > 500 and int(overcounted) <= 10, done.stdout
 
 
 def test_sizes_are_what_getsizeof_says_or_the_block_itself():
