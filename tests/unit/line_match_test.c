@@ -125,6 +125,46 @@ TEST(line_match, files_at_other_roots_are_found_again)
     check_files(older, 7, newer, 7, twins);
 }
 
+TEST(line_match, the_file_whose_end_is_longer_the_same_is_the_one)
+{
+    mw_matched_file older[] = {{"/app/lib/util.py", "", 0}, {"/app/a/b/c.py", "", 0}};
+    mw_matched_file newer[] = {{"/srv/other/util.py", "", 0},
+                               {"/srv/lib/util.py", "", 0},
+                               {"/srv/b/c.py", "", 0},
+                               {"/srv/c.py", "", 0}};
+    const uint32_t twins[] = {2, 3};
+
+    check_files(older, 2, newer, 4, twins);
+}
+
+TEST(line_match, a_file_that_is_where_it_was_is_nobody_elses)
+{
+    mw_matched_file older[] = {{"/app/x.py", "", 0}, {"/gone/x.py", "", 0}};
+    mw_matched_file newer[] = {{"/app/x.py", "", 0}};
+    const uint32_t twins[] = {1, 0};
+
+    check_files(older, 2, newer, 1, twins);
+}
+
+TEST(line_match, all_files_of_a_large_program_are_found_at_another_root)
+{
+    enum { COUNT = 500 };
+    static char names[2][COUNT][40];
+    static mw_matched_file older[COUNT], newer[COUNT];
+    static uint32_t twins[COUNT];
+
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t there = i * 77 % COUNT;
+
+        snprintf(names[0][i], sizeof names[0][i], "/app/part%u/file%u.py", i % 7, i);
+        snprintf(names[1][there], sizeof names[1][there], "/srv/part%u/file%u.py", i % 7, i);
+        older[i] = (mw_matched_file){names[0][i], "", 0};
+        newer[there] = (mw_matched_file){names[1][there], "", 0};
+        twins[i] = there + 1;
+    }
+    check_files(older, COUNT, newer, COUNT, twins);
+}
+
 TEST(line_match, files_that_only_share_a_name_are_not_taken_for_each_other)
 {
     mw_matched_file older[] = {
@@ -146,7 +186,7 @@ TEST(line_match, files_that_only_share_a_name_are_not_taken_for_each_other)
 
 /* ── programs ────────────────────────────────────────────────────────────────────── */
 
-enum { LINES_MAXIMUM = 200, FILE_COUNT = 2, FUNCTION_COUNT = 4 };
+enum { LINES_MAXIMUM = 700, FILE_COUNT = 2, FUNCTION_COUNT = 4 };
 
 /* One version of a program.  Line [n] of a file is the same as the line of another version
  * that has the same identity. */
@@ -162,6 +202,7 @@ typedef struct version {
         } lines[LINES_MAXIMUM + 1]; /* from 1                                  */
         int line_count;
         int first_lines[FUNCTION_COUNT];
+        int names[FUNCTION_COUNT]; /* methods of several classes may share one     */
     } files[FILE_COUNT];
 } version;
 
@@ -208,6 +249,7 @@ static void make_version(version *made, const char *root)
         for (int function = 0; function < FUNCTION_COUNT; function++) {
             append_line(made, file, 0, function, "def");
             made->files[file].first_lines[function] = made->files[file].line_count;
+            made->files[file].names[function] = function;
             for (int i = 0; i < 8; i++, identity++) {
                 char text[40];
                 snprintf(text, sizeof text, "    keep(%d)", identity);
@@ -236,6 +278,7 @@ static void edit_version(version *edited, const version *from, const char *root,
                 append_line(edited, file, fresh, function, text);
             }
             append_line(edited, file, identity, function, from->files[file].lines[line].text);
+            edited->files[file].names[function] = from->files[file].names[function];
             if (identity == 0)
                 edited->files[file].first_lines[function] = edited->files[file].line_count;
         }
@@ -267,7 +310,7 @@ static mw_snapshot *snapshot_of(const version *of)
             if (of->files[file].lines[line].identity == 0)
                 continue;
             file_name(of, file, name);
-            snprintf(function_name, sizeof function_name, "f%d", function);
+            snprintf(function_name, sizeof function_name, "f%d", of->files[file].names[function]);
             row = (mw_frame_row){.file = intern(builder, name),
                                  .function = intern(builder, function_name),
                                  .module = intern(builder, modules[file]),
@@ -312,6 +355,17 @@ static void check_changes(const version *older, const version *newer, const mw_r
     }
 }
 
+/* Frames stay in their modules, wherever their file is found again. */
+static void check_modules(const mw_snapshot *moved)
+{
+    for (uint32_t i = 1; i <= mw_snapshot_frame_count(moved); i++) {
+        mw_frame_row frame = mw_snapshot_frame(moved, (mw_frame){i});
+        bool is_cache = strstr(mw_snapshot_string(moved, frame.file, NULL), "cache") != NULL;
+
+        CHECK_STR_EQ(mw_snapshot_string(moved, frame.module, NULL), modules[is_cache ? 0 : 1]);
+    }
+}
+
 static mw_status diff_versions(const version *older, const version *newer, mw_alloc *alloc,
                                bool is_quick)
 {
@@ -325,6 +379,7 @@ static mw_status diff_versions(const version *older, const version *newer, mw_al
         status = mw_line_matches_apply(&matches, before, after, alloc, &moved);
     if (status == MW_OK && !is_quick) {
         CHECK(mw_snapshot_is_consistent(moved));
+        check_modules(moved);
         CHECK_EQ(mw_snapshot_live_bytes(moved), mw_snapshot_live_bytes(before));
         CHECK_OK(mw_snapshot_diff(moved, after, MW_GROUP_LINE, MW_GROUP_INNERMOST,
                                   mw_alloc_system(), &rows, NULL));
@@ -407,8 +462,10 @@ TEST(line_match, without_texts_functions_that_moved_are_followed)
         append_line(&newer, 0, older.files[0].lines[line].identity,
                     older.files[0].lines[line].function, "");
     }
-    for (int function = 0; function < FUNCTION_COUNT; function++)
+    for (int function = 0; function < FUNCTION_COUNT; function++) {
         newer.files[0].first_lines[function] = older.files[0].first_lines[function] + 1;
+        newer.files[0].names[function] = function;
+    }
     for (int line = 2; line <= 9; line++)
         CHECK_EQ(line_after(&older, &newer, line), line + 1);
 }
@@ -442,6 +499,139 @@ TEST(line_match, a_line_that_only_reads_differently_is_the_same)
     CHECK_EQ(line_after(&older, &newer, 6), 6);
 }
 
+/* Takes the site from a line: nothing is allocated there. */
+static void silence(version *of, int line)
+{
+    of->files[0].lines[line].identity = 0;
+}
+
+static void set_text(version *of, int line, const char *text)
+{
+    snprintf(of->files[0].lines[line].text, 40, "%s", text);
+}
+
+/* Inserts a line at [line] of function 0, at which nothing is allocated. */
+static void insert_line(version *of, int line)
+{
+    for (int i = of->files[0].line_count++; i >= line; i--)
+        of->files[0].lines[i + 1] = of->files[0].lines[i];
+    silence(of, line);
+    set_text(of, line, "    fresh()");
+    for (int function = 1; function < FUNCTION_COUNT; function++)
+        of->files[0].first_lines[function]++;
+}
+
+TEST(line_match, a_line_that_allocates_no_more_is_still_there)
+{
+    static version older, newer;
+
+    make_version(&older, "/app");
+    make_version(&newer, "/app");
+    silence(&newer, 9);
+    CHECK_EQ(line_after(&older, &newer, 9), 9);
+    /* A text that was alone and now stands twice has not moved. */
+    set_text(&older, 4, "    same()");
+    set_text(&newer, 4, "    same()");
+    set_text(&older, 6, "    same()");
+    set_text(&newer, 6, "    same()");
+    silence(&older, 4);
+    CHECK_EQ(line_after(&older, &newer, 6), 6);
+    CHECK_EQ(line_after(&older, &newer, 9), 9);
+}
+
+TEST(line_match, a_line_that_moved_below_others_that_did_not_is_found)
+{
+    static version older, newer;
+
+    make_version(&older, "/app");
+    for (int line = 2; line <= 9; line++)
+        if (line != 3 && line != 5)
+            silence(&older, line);
+    newer = older;
+    insert_line(&newer, 5);
+    CHECK_EQ(line_after(&older, &newer, 3), 3);
+    CHECK_EQ(line_after(&older, &newer, 5), 6);
+}
+
+TEST(line_match, lines_that_read_the_same_are_found_by_what_stands_in_their_place)
+{
+    static version older, newer;
+
+    make_version(&older, "/app");
+    set_text(&older, 3, "    same()");
+    set_text(&older, 4, "    same()");
+    for (int line = 5; line <= 9; line++)
+        silence(&older, line);
+    newer = older;
+    insert_line(&newer, 3);
+    newer.files[0].lines[3].identity = 20000;
+    CHECK_EQ(line_after(&older, &newer, 3), 4);
+    CHECK_EQ(line_after(&older, &newer, 4), 5);
+}
+
+TEST(line_match, a_line_between_two_that_moved_has_moved_as_far)
+{
+    static version older, newer;
+
+    make_version(&older, "/app");
+    newer = older;
+    insert_line(&newer, 2);
+    silence(&newer, 6);
+    CHECK_EQ(line_after(&older, &newer, 4), 5);
+    CHECK_EQ(line_after(&older, &newer, 5), 6);
+    CHECK_EQ(line_after(&older, &newer, 6), 7);
+    /* Behind the last one that is found, nobody knows. */
+    silence(&newer, 10);
+    CHECK_EQ(line_after(&older, &newer, 9), -9);
+}
+
+/* [above] lines, a function of [length] lines, and one of a few. */
+static void make_long_version(version *made, int above, int length)
+{
+    *made = (version){.texts = {.line = version_text}, .root = "/app"};
+    for (int i = 0; i < above; i++)
+        append_line(made, 0, 0, 0, "import");
+    for (int function = 0; function < 2; function++) {
+        append_line(made, 0, 0, function, "def");
+        made->files[0].first_lines[function] = made->files[0].line_count;
+        made->files[0].names[function] = function;
+        for (int i = 1; i <= (function == 0 ? length : 5); i++) {
+            char text[40];
+            snprintf(text, sizeof text, "    keep(%d, %d)", function, i);
+            append_line(made, 0, 1000 * function + i, function, text);
+        }
+    }
+}
+
+TEST(line_match, a_very_long_function_moves_as_a_whole)
+{
+    static version older, newer;
+
+    make_long_version(&older, 0, MW_ALIGNED_MAXIMUM + 50);
+    make_long_version(&newer, 3, MW_ALIGNED_MAXIMUM + 50);
+    for (int line = 2; line < MW_ALIGNED_MAXIMUM + 50; line += 100)
+        CHECK_EQ(line_after(&older, &newer, line), line + 3);
+    CHECK_EQ(line_after(&older, &newer, MW_ALIGNED_MAXIMUM + 51), MW_ALIGNED_MAXIMUM + 54);
+    CHECK_EQ(line_after(&older, &newer, MW_ALIGNED_MAXIMUM + 55), MW_ALIGNED_MAXIMUM + 58);
+    /* Also where only the newer one is that long. */
+    make_long_version(&older, 0, MW_ALIGNED_MAXIMUM);
+    CHECK_EQ(line_after(&older, &newer, 200), 203);
+}
+
+TEST(line_match, functions_of_one_name_prove_no_edit)
+{
+    static version older, newer;
+
+    make_version(&older, "/app");
+    older.files[0].names[1] = 0;
+    newer = older;
+    for (int line = 2; line <= 9; line++)
+        silence(&newer, line);
+    CHECK_EQ(line_after(&older, &newer, 3), 3);
+    CHECK_EQ(line_after(&older, &newer, 12), 12);
+    CHECK_EQ(line_after(&newer, &older, 12), 12);
+}
+
 TEST(line_match, returns_every_byte_whichever_allocation_fails)
 {
     static version older, newer;
@@ -465,12 +655,21 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(line_match, aligns_as_well_as_a_search_through_all_alignments),
         CASE(line_match, files_at_other_roots_are_found_again),
+        CASE(line_match, the_file_whose_end_is_longer_the_same_is_the_one),
+        CASE(line_match, a_file_that_is_where_it_was_is_nobody_elses),
+        CASE(line_match, all_files_of_a_large_program_are_found_at_another_root),
         CASE(line_match, files_that_only_share_a_name_are_not_taken_for_each_other),
         CASE(line_match, an_edit_is_no_growth_of_the_lines_that_stayed),
         CASE(line_match, the_same_program_is_left_as_it_is),
         CASE(line_match, without_texts_functions_that_moved_are_followed),
         CASE(line_match, a_line_that_is_gone_is_nobody_elses),
         CASE(line_match, a_line_that_only_reads_differently_is_the_same),
+        CASE(line_match, a_line_that_allocates_no_more_is_still_there),
+        CASE(line_match, a_line_that_moved_below_others_that_did_not_is_found),
+        CASE(line_match, lines_that_read_the_same_are_found_by_what_stands_in_their_place),
+        CASE(line_match, a_line_between_two_that_moved_has_moved_as_far),
+        CASE(line_match, a_very_long_function_moves_as_a_whole),
+        CASE(line_match, functions_of_one_name_prove_no_edit),
         CASE(line_match, returns_every_byte_whichever_allocation_fails),
     };
 
