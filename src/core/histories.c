@@ -132,7 +132,6 @@ void mw_histories_keep(mw_histories *histories, uint32_t group, uint32_t epoch, 
 {
     uint32_t birth = birth_of(histories, epoch);
 
-    histories->is_finished = true;
     histories->kept[birth] += (double)alive.blocks;
     if (group == MW_NO_GROUP)
         return;
@@ -144,6 +143,7 @@ void mw_histories_finish(mw_histories *histories)
 {
     double kept = 0, most = 0;
 
+    histories->is_finished = true;
     for (uint32_t moment = 0; moment < histories->count; moment++) {
         kept += histories->kept[moment];
         /* An epoch that spans several moments counts as born at the first: no clock goes back. */

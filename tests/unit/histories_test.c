@@ -80,6 +80,17 @@ static void tell(mw_histories *histories)
     for (uint32_t group = 0; group < GROUPS; group++)
         for (uint32_t epoch = 0; epoch < MOMENTS; epoch++)
             mw_histories_keep(histories, group, epoch, alive(group, epoch, MOMENTS - 1));
+    mw_histories_finish(histories);
+}
+
+/* How many blocks were born until [moment] and are dead in the end. */
+static double work_until(uint32_t moment)
+{
+    uint32_t count = 0;
+
+    for (int i = 0; i < BLOCKS; i++)
+        count += blocks[i].birth <= moment && blocks[i].death < MOMENTS;
+    return count;
 }
 
 static void check_equal(const double *a, const double *b)
@@ -107,6 +118,8 @@ TEST(histories, are_what_counting_each_block_gives)
             check_equal(history.born_bytes, models[group].born_bytes);
             check_equal(history.died_bytes, models[group].died_bytes);
             check_equal(history.died_blocks, models[group].died_blocks);
+            for (uint32_t moment = 0; moment < MOMENTS; moment++)
+                CHECK_NEAR(history.work[moment], work_until(moment), 0);
         }
         mw_histories_done(&histories);
     }
@@ -151,6 +164,50 @@ TEST(histories, do_not_take_a_groups_own_blocks_for_work)
     }
 }
 
+/* Blocks of one epoch that are born at several moments count as born at the first, where not as
+ * many may have been made yet. */
+TEST(histories, do_not_let_the_clock_of_work_go_back)
+{
+    static const uint64_t allocated[] = {10, 1, 20, 0};
+    static const double work[] = {2, 2, 15, 15};
+    mw_histories histories;
+
+    CHECK_OK(mw_histories_init(&histories, 1, 4, 3, mw_alloc_system()));
+    for (uint32_t moment = 0; moment < 4; moment++) {
+        mw_history_change change = {.group = MW_NO_GROUP,
+                                    .epoch = moment < 2 ? moment : 1,
+                                    .allocated_blocks = allocated[moment]};
+        mw_histories_begin(&histories, moment);
+        mw_histories_add(&histories, &change);
+        mw_histories_end(&histories);
+    }
+    mw_histories_keep(&histories, MW_NO_GROUP, 0, (mw_tally){80, 8});
+    mw_histories_keep(&histories, MW_NO_GROUP, 1, (mw_tally){80, 8});
+    mw_histories_finish(&histories);
+    for (uint32_t moment = 0; moment < 4; moment++)
+        CHECK_NEAR(mw_histories_of(&histories, 0).work[moment], work[moment], 0);
+    mw_histories_done(&histories);
+}
+
+TEST(histories, know_births_where_there_are_epochs_and_all_is_told)
+{
+    for (uint32_t epochs = 1; epochs <= 2; epochs++) {
+        mw_histories histories;
+
+        CHECK_OK(mw_histories_init(&histories, 1, 1, epochs, mw_alloc_system()));
+        mw_histories_begin(&histories, 0);
+        mw_histories_add(&histories, &(mw_history_change){.allocated_blocks = 1});
+        mw_histories_end(&histories);
+        CHECK(!mw_histories_of(&histories, 0).has_epochs);
+        /* Nothing is alive, and so nothing is told to be kept. */
+        mw_histories_finish(&histories);
+        CHECK_EQ(mw_histories_of(&histories, 0).has_epochs, epochs == 2);
+        CHECK_EQ(mw_histories_of(&histories, 0).kept_bytes != NULL, epochs == 2);
+        CHECK_EQ(mw_histories_of(&histories, 0).born_bytes != NULL, epochs == 2);
+        mw_histories_done(&histories);
+    }
+}
+
 TEST(histories, without_epochs_or_totals_say_so)
 {
     mw_histories histories;
@@ -187,6 +244,8 @@ int main(void)
         CASE(histories, are_what_counting_each_block_gives),
         CASE(histories, count_the_work_of_sites_without_a_group),
         CASE(histories, do_not_take_a_groups_own_blocks_for_work),
+        CASE(histories, do_not_let_the_clock_of_work_go_back),
+        CASE(histories, know_births_where_there_are_epochs_and_all_is_told),
         CASE(histories, without_epochs_or_totals_say_so),
         CASE(histories, return_every_byte_whichever_allocation_fails),
     };
