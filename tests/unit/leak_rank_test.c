@@ -168,6 +168,43 @@ TEST(leak_rank, waits_when_it_fell_from_as_much_before)
     CHECK(judge_model().verdict != MW_VERDICT_LEAK);
 }
 
+TEST(leak_rank, waits_also_when_it_fell_at_the_very_beginning)
+{
+    model_begin(&model, 80, 1);
+    model_blocks(&model, 0, 1, 200000, 10);
+    add_evenly(34, MODEL_FOREVER, 5000);
+    CHECK_EQ(judge_model().verdict, MW_VERDICT_UNDECIDED);
+    CHECK_EQ(judge_model().reason, MW_REASON_FELL);
+}
+
+TEST(leak_rank, does_not_say_that_it_grows_where_it_does_no_longer)
+{
+    model_begin(&model, 60, 1);
+    for (uint32_t i = 0; i < 60; i++)
+        model_blocks(&model, i, i + 6, 1000.0 * (i < 30 ? i : 30), 10);
+    CHECK_EQ(judge_model().verdict, MW_VERDICT_LEVELS_OFF);
+}
+
+TEST(leak_rank, does_not_take_a_buffer_that_swings_for_a_list)
+{
+    model_begin(&model, 60, 1);
+    for (uint32_t i = 0; i < 60; i++)
+        model_blocks(&model, i, i + 1, i % 5 == 4 ? 1e6 + 1e4 * i : 1e4, 1);
+    CHECK(judge_model().reason != MW_REASON_RESIZED);
+    CHECK(judge_model().verdict != MW_VERDICT_LEAK);
+    CHECK(judge_model().reason != MW_REASON_STOPPED);
+}
+
+TEST(leak_rank, sees_that_a_cache_is_full_though_it_rests_at_times)
+{
+    model_begin(&model, 80, 1);
+    for (uint32_t i = 0; i < 80; i++)
+        if (i % 4 != 0)
+            model_blocks(&model, i, i + 48, 5000, 10);
+    CHECK_EQ(judge_model().verdict, MW_VERDICT_LEVELS_OFF);
+    CHECK_EQ(judge_model().reason, MW_REASON_BOUND);
+}
+
 TEST(leak_rank, knows_a_list_that_is_appended_to)
 {
     mw_leak_finding finding = judge_kind(leak_into_list, 60, 2);
@@ -266,6 +303,10 @@ int main(void)
         CASE(leak_rank, sees_that_a_service_is_asked_less),
         CASE(leak_rank, tells_growth_that_gives_up_old_things_from_a_leak),
         CASE(leak_rank, waits_when_it_fell_from_as_much_before),
+        CASE(leak_rank, waits_also_when_it_fell_at_the_very_beginning),
+        CASE(leak_rank, does_not_say_that_it_grows_where_it_does_no_longer),
+        CASE(leak_rank, does_not_take_a_buffer_that_swings_for_a_list),
+        CASE(leak_rank, sees_that_a_cache_is_full_though_it_rests_at_times),
         CASE(leak_rank, knows_a_list_that_is_appended_to),
         CASE(leak_rank, knows_a_list_that_is_not_appended_to_any_more),
         CASE(leak_rank, tells_one_time_from_steady),

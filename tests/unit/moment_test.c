@@ -90,6 +90,9 @@ TEST(moment, may_be_a_time_of_the_clock)
 
 TEST(moment, outside_of_the_series_is_refused)
 {
+    check_refused("2026-11-20 16:12:28",
+                  "--at takes a moment, as in \"90s\", \"-10m\", \"14:03\", \"end\" or a "
+                  "snapshot's number, not \"2026-11-20 16:12:28\".");
     check_refused("5", "--at 5: the capture's snapshots have the numbers 0 to 4.");
     check_refused("10m", "--at 10m: the capture ends at 2m05s.");
     check_refused("soon", "--at takes a moment, as in \"90s\", \"-10m\", \"14:03\", \"end\" or a "

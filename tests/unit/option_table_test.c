@@ -8,6 +8,7 @@
 
 #include "cli/option_table.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 typedef struct fields {
@@ -74,13 +75,14 @@ static outcome parse(const char *line)
 {
     static char words[500];
     char *argv[40] = {"show"};
-    outcome result = {.status = -1};
+    outcome result = {.status = -1, .operands = {"junk", "junk"}};
     FILE *real = stderr;
     int count = 1;
 
     snprintf(words, sizeof words, "%s", line);
     for (char *word = strtok(words, " "); word != NULL; word = strtok(NULL, " "))
         argv[count++] = word;
+    errno = ERANGE;
     stderr = fmemopen(result.complaint, sizeof result.complaint - 1, "w");
     result.status =
         mw_option_table_parse(&table, argv, &result.found, result.operands, &result.wants_help);

@@ -99,6 +99,10 @@ TEST(selection, of_threads_domains_and_epochs)
 TEST(selection, of_regions)
 {
     check_leaves(&(mw_selection){.regions = words("check*", NULL)}, 1000, "inside region 'check*'");
+    check_leaves(&(mw_selection){.only = words("shop/", NULL), .regions = words("check*", NULL)},
+                 1000, "under 'shop/', inside region 'check*'");
+    check_leaves(&(mw_selection){.only = words("json/*", NULL), .regions = words("check*", NULL)},
+                 0, "under 'json/*', inside region 'check*'");
     check_leaves(&(mw_selection){.regions = words(MW_REGION_NONE, NULL)}, 111,
                  "inside region '<no region>'");
     check_leaves(&(mw_selection){.regions = words("Visit*", NULL), .region_comment = "url ="}, 0,

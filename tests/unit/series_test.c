@@ -44,6 +44,41 @@ TEST(series, does_not_hurry_after_a_snapshot_that_came_late)
     CHECK_EQ(mw_series_next(&series), 9 * SECOND / 2);
 }
 
+TEST(series, does_not_repeat_one_that_came_a_whole_turn_late)
+{
+    mw_series series;
+
+    mw_series_init(&series, SECOND);
+    (void)mw_series_note_snapshot(&series, 2 * SECOND);
+    CHECK_EQ(mw_series_look(&series, 2 * SECOND), MW_SERIES_NOTHING);
+    CHECK_EQ(mw_series_next(&series), 3 * SECOND);
+}
+
+TEST(series, sees_a_point_each_second_at_most_and_each_minute_at_least)
+{
+    mw_series series;
+
+    mw_series_init(&series, SECOND / 10);
+    mw_series_note_point(&series, 0);
+    CHECK_EQ(series.next_point_ns, SECOND);
+    mw_series_init(&series, 24 * 3600 * SECOND);
+    CHECK_EQ(mw_series_next(&series), 60 * SECOND);
+}
+
+TEST(series, sees_half_as_many_points_after_256)
+{
+    mw_series series;
+
+    mw_series_init(&series, 0);
+    for (uint32_t i = 1; i < 256; i++) {
+        mw_series_note_point(&series, i * SECOND);
+        CHECK_EQ(mw_series_next(&series), (i + 1) * SECOND);
+    }
+    mw_series_note_point(&series, 256 * SECOND);
+    mw_series_note_point(&series, 257 * SECOND);
+    CHECK_EQ(mw_series_next(&series), 259 * SECOND);
+}
+
 TEST(series, sees_ever_fewer_points_where_nobody_wants_snapshots)
 {
     mw_series series;
@@ -87,6 +122,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(series, wants_a_snapshot_each_time_and_points_between),
         CASE(series, does_not_hurry_after_a_snapshot_that_came_late),
+        CASE(series, does_not_repeat_one_that_came_a_whole_turn_late),
+        CASE(series, sees_a_point_each_second_at_most_and_each_minute_at_least),
+        CASE(series, sees_half_as_many_points_after_256),
         CASE(series, sees_ever_fewer_points_where_nobody_wants_snapshots),
         CASE(series, begins_an_epoch_with_ever_fewer_snapshots),
     };

@@ -61,15 +61,34 @@ TEST(source_files, gives_lines_however_they_end)
     mw_source_files_done(&files);
 }
 
+TEST(source_files, knows_first_lines_that_are_empty)
+{
+    mw_source_files files;
+
+    WRITE("e.py", "\n\ntwo");
+    mw_source_files_init(&files, mw_alloc_system(), directory);
+    check_line(&files, "e.py", 1, "");
+    check_line(&files, "e.py", 2, "");
+    check_line(&files, "e.py", 3, "two");
+    mw_source_files_done(&files);
+}
+
 TEST(source_files, takes_what_is_no_utf_8_for_latin_1)
 {
     mw_source_files files;
 
-    WRITE("b.py", "gr\xfc\xdf\ngr\xc3\xbc\xc3\x9f\n\xed\xa0\x80\n");
+    WRITE("b.py", "gr\xfc\xdf\ngr\xc3\xbc\xc3\x9f\n\xed\xa0\x80\n"
+                  /* Overlong, beyond Unicode, broken off; and the last character that there is. */
+                  "\xf0\x8f\xbf\xbf\n\xe0\x9f\xbf\n\xf4\x90\x80\x80\n\xe2\x82\n\xf4\x8f\xbf\xbf\n");
     mw_source_files_init(&files, mw_alloc_system(), directory);
     check_line(&files, "b.py", 1, "gr\xc3\xbc\xc3\x9f");
     check_line(&files, "b.py", 2, "gr\xc3\xbc\xc3\x9f");
     check_line(&files, "b.py", 3, "\xc3\xad\xc2\xa0\xc2\x80");
+    check_line(&files, "b.py", 4, "\xc3\xb0\xc2\x8f\xc2\xbf\xc2\xbf");
+    check_line(&files, "b.py", 5, "\xc3\xa0\xc2\x9f\xc2\xbf");
+    check_line(&files, "b.py", 6, "\xc3\xb4\xc2\x90\xc2\x80\xc2\x80");
+    check_line(&files, "b.py", 7, "\xc3\xa2\xc2\x82");
+    check_line(&files, "b.py", 8, "\xf4\x8f\xbf\xbf");
     mw_source_files_done(&files);
 }
 
@@ -156,6 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(source_files, gives_lines_however_they_end),
+        CASE(source_files, knows_first_lines_that_are_empty),
         CASE(source_files, takes_what_is_no_utf_8_for_latin_1),
         CASE(source_files, cuts_long_lines_at_a_character),
         CASE(source_files, reads_regular_files_of_a_reasonable_size_only),

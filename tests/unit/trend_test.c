@@ -103,6 +103,41 @@ TEST(trend, interval_allows_for_errors_that_last)
     CHECK(coverage(0.9, 60) >= 83);
 }
 
+/* Looked at from its end, a series is as wide. */
+TEST(trend, is_the_same_backwards)
+{
+    enum { COUNT = 100 };
+    double x[COUNT], y[COUNT], back[COUNT], error = 3;
+    mw_random random = mw_random_of(11);
+    mw_trend trend, mirrored;
+
+    for (uint32_t i = 0; i < COUNT; i++) {
+        error = 0.5 * error + normal(&random);
+        x[i] = i;
+        y[i] = 0.1 * i + error;
+        back[COUNT - 1 - i] = y[i];
+    }
+    trend = mw_trend_of(x, y, COUNT, slopes);
+    mirrored = mw_trend_of(x, back, COUNT, slopes);
+    CHECK(trend.low < trend.slope && trend.slope < trend.high);
+    CHECK_NEAR(mirrored.slope, -trend.slope, 1e-9);
+    CHECK_NEAR(mirrored.low, -trend.high, 1e-4);
+    CHECK_NEAR(mirrored.high, -trend.low, 1e-4);
+}
+
+TEST(trend, ranks_are_told_of_as_many_as_there_is_room_for)
+{
+    double low[MW_TREND_POINTS_MAXIMUM + 1], high[MW_TREND_POINTS_MAXIMUM + 1];
+
+    for (uint32_t i = 0; i <= MW_TREND_POINTS_MAXIMUM; i++) {
+        low[i] = i;
+        high[i] = 1000 + i;
+    }
+    CHECK(mw_ranks_below(low, MW_TREND_POINTS_MAXIMUM, high, MW_TREND_POINTS_MAXIMUM) > 10);
+    CHECK_NEAR(mw_ranks_below(low, MW_TREND_POINTS_MAXIMUM + 1, high, 4), 0, 0);
+    CHECK_NEAR(mw_ranks_below(low, 4, high, MW_TREND_POINTS_MAXIMUM + 1), 0, 0);
+}
+
 TEST(trend, ranks_tell_smaller_from_equal)
 {
     double low[] = {1, 2, 3, 4}, high[] = {5, 6, 7, 8}, same[] = {3, 3, 3, 3};
@@ -163,6 +198,8 @@ int main(void)
         CASE(trend, of_more_points_than_it_takes_is_that_of_all),
         CASE(trend, interval_holds_the_truth_in_95_of_100_cases),
         CASE(trend, interval_allows_for_errors_that_last),
+        CASE(trend, is_the_same_backwards),
+        CASE(trend, ranks_are_told_of_as_many_as_there_is_room_for),
         CASE(trend, ranks_tell_smaller_from_equal),
         CASE(trend, ranks_are_wrong_as_seldom_as_they_say),
         CASE(trend, selection_is_what_sorting_gives),
