@@ -7,6 +7,7 @@
 #include "pyext/formats.h"
 #include "pyext/frame_marks_check.h"
 #include "pyext/heap_functions.h"
+#include "pyext/heap_object_functions.h"
 #include "pyext/module_state.h"
 #include "pyext/recorder.h"
 #include "pyext/report.h"
@@ -43,7 +44,8 @@ static int module_exec(PyObject *module)
     if (PyModule_AddFunctions(module, report_methods) < 0 ||
         PyModule_AddFunctions(module, mw_frame_marks_check_methods) < 0 ||
         PyModule_AddFunctions(module, mw_doctor_methods) < 0 ||
-        PyModule_AddFunctions(module, mw_heap_methods) < 0)
+        PyModule_AddFunctions(module, mw_heap_methods) < 0 ||
+        PyModule_AddFunctions(module, mw_heap_object_methods) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "__version__", MW_VERSION);
 }
