@@ -163,6 +163,26 @@ def test_both_refuse_a_file_that_is_damaged_in_its_middle(tmp_path):
     assert "is damaged: its checksum does not match." in refusal(tmp_path, data)
 
 
+def one_site(domain=0):
+    return reference.Site((reference.Frame("a.py", 1, "f", "", 0),), 1, domain, 0, 0)
+
+
+def test_neither_reads_what_counts_one_site_twice(tmp_path):
+    writer = Writer(random.Random(1), PROGRAM)
+    writer.snapshot([reference.Point(1)], {one_site(): reference.Counts(1, 8)}, False)
+    writer.segment.new["sites"].append((1, 0, 0, 0, 0))
+    writer.snapshot([reference.Point(2)], {one_site(): reference.Counts(2, 16)}, False)
+    assert refusal(tmp_path, writer.data).endswith("is damaged: a site is there twice.")
+
+
+@pytest.mark.parametrize("counts", [(2**63, 8), (8, 2**63), (1, 8, 2**63, 8), (1, 8, 8, 2**63)])
+def test_refuses_sums_that_no_process_can_have(tmp_path, counts):
+    writer = Writer(random.Random(1), PROGRAM)
+    state = {one_site(): reference.Counts(*counts), one_site(1): reference.Counts(*counts)}
+    writer.snapshot([reference.Point(1)], state, len(counts) == 4)
+    assert refusal(tmp_path, writer.data).endswith("is damaged: a sum is out of range.")
+
+
 def test_help_is_the_same_however_it_is_asked_for():
     usage = memwhy("help", "dump").stdout
     assert usage == memwhy("dump", "--help").stdout == memwhy("dump", "-h").stdout

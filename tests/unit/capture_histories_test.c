@@ -134,6 +134,52 @@ TEST(capture_histories, are_what_the_model_says)
     }
 }
 
+TEST(capture_histories, of_one_epoch_know_no_births)
+{
+    series_model model = {0};
+    mw_histories histories;
+    mw_capture *capture;
+
+    for (uint64_t seed = 0; model.look_count < 3; seed++)
+        model = series_random(seed);
+    for (uint32_t look = 0; look < model.look_count; look++)
+        for (uint32_t place = 0; place < PLACES; place++)
+            memset(&model.looks[look].tallies[place][1], 0,
+                   (EPOCHS - 1) * sizeof model.looks[look].tallies[place][1]);
+    model.peak_before = LOOKS;
+    CHECK_OK(series_write(&model, path, mw_alloc_system(), NULL));
+    CHECK_OK(mw_capture_open(path, mw_alloc_system(), &capture, NULL));
+    CHECK_OK(read_histories(capture, 0, mw_alloc_system(), &histories));
+    CHECK(!mw_histories_of(&histories, 0).has_epochs);
+    CHECK(mw_histories_of(&histories, 0).kept_bytes == NULL);
+    mw_histories_done(&histories);
+    mw_capture_close(capture);
+}
+
+/* Nothing grows in no time. */
+TEST(capture_histories, take_two_snapshots_of_one_time_for_one_moment)
+{
+    series_model model = {0};
+    mw_histories histories;
+    mw_history history;
+    mw_capture *capture;
+
+    for (uint64_t seed = 0; model.look_count < 4 || model.peak_before < LOOKS; seed++)
+        model = series_random(seed);
+    model.is_finished = false;
+    for (uint32_t look = 0; look < model.look_count; look++)
+        model.looks[look].point.time_ns = (look < 2 ? 1 : look) * SECOND;
+    CHECK_OK(series_write(&model, path, mw_alloc_system(), NULL));
+    CHECK_OK(mw_capture_open(path, mw_alloc_system(), &capture, NULL));
+    CHECK_OK(read_histories(capture, 0, mw_alloc_system(), &histories));
+    history = mw_histories_of(&histories, 0);
+    CHECK_EQ(history.count, model.look_count - 1);
+    for (uint32_t i = 1; i < history.count; i++)
+        CHECK(history.times[i] > history.times[i - 1]);
+    mw_histories_done(&histories);
+    mw_capture_close(capture);
+}
+
 /* ── more snapshots than moments ─────────────────────────────────────────────────── */
 
 /* A place that keeps ten bytes of each epoch, a snapshot every second. */
@@ -228,6 +274,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(capture_histories, are_what_the_model_says),
+        CASE(capture_histories, of_one_epoch_know_no_births),
+        CASE(capture_histories, take_two_snapshots_of_one_time_for_one_moment),
         CASE(capture_histories, of_many_snapshots_are_thinned_out_evenly),
         CASE(capture_histories, return_every_byte_whichever_allocation_fails),
     };

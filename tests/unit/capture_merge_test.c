@@ -21,6 +21,7 @@ static mw_status merge_series(mw_merge_moment moment, mw_merge_order order, mw_a
         const series_look *look = moment == MW_MERGE_PEAK ? &model.peak : &model.looks[2];
         mw_capture *capture;
 
+        model.looks[2].point.lost_blocks = 3 + i;
         write_series(&model);
         capture = open_capture();
         status =
@@ -90,6 +91,9 @@ TEST(capture_merge, sums_what_equal_sites_had_and_says_who_contributed_what)
     CHECK_STR_EQ(mw_capture_timeline(capture)->program.name, "app.py");
     CHECK_EQ(mw_capture_timeline(capture)->program.pid, 0);
     CHECK_EQ(mw_capture_timeline(capture)->program.program_place_count, 2);
+    CHECK_EQ(mw_capture_timeline(capture)->program.library_place_count, 2);
+    CHECK_EQ(mw_capture_timeline(capture)->program.frame_limit, FRAME_LIMIT_OF_SERIES);
+    CHECK_EQ(mw_capture_point(capture, 0)->lost_blocks, 3 + 4 + 5 + 6);
     CHECK(mw_capture_source_line(capture, "a.py", 2, NULL) != NULL);
     inputs = mw_capture_inputs(capture, &count);
     CHECK_EQ(count, INPUTS);
@@ -114,6 +118,8 @@ TEST(capture_merge, keeps_processes_apart_at_the_roots_of_their_paths)
     capture = open_merged();
     snapshot = only_snapshot(capture);
     check_sum(snapshot, &sum);
+    /* The process is a frame more. */
+    CHECK_EQ(mw_capture_timeline(capture)->program.frame_limit, FRAME_LIMIT_OF_SERIES + 1);
     for (uint32_t i = 1; i <= mw_snapshot_site_count(snapshot); i++) {
         mw_site_row row = mw_snapshot_site(snapshot, (mw_site){i});
         mw_path path = row.path;

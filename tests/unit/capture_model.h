@@ -158,6 +158,7 @@ static inline mw_status series_snapshot(const series_model *model, const series_
 }
 
 static const char *const series_program_places[] = {"/srv/app", "/srv/more"};
+static const char *const series_library_places[] = {"/usr/lib/python3.11", "/srv/venv/lib"};
 
 static inline mw_program series_program(void)
 {
@@ -174,19 +175,21 @@ static inline mw_program series_program(void)
                         .memory_limit_bytes = UINT64_MAX,
                         .frame_limit = FRAME_LIMIT_OF_SERIES,
                         .program_places = series_program_places,
-                        .program_place_count = 2};
+                        .program_place_count = 2,
+                        .library_places = series_library_places,
+                        .library_place_count = 2};
 }
 
-/* Every other line of "a.py" has a text. */
+/* Line 1 and every other line of "a.py" has a text, with its number. */
 static inline bool series_source_line(void *context, const char *file, int32_t line,
                                       const char **ret_text, size_t *ret_length)
 {
-    static const char text[] = "    x = \"\xff\" + y";
+    static char text[40];
 
     (void)context;
     *ret_text = text;
-    *ret_length = sizeof text - 1;
-    return strcmp(file, "a.py") == 0 && line % 2 == 0 && line > 0;
+    *ret_length = (size_t)snprintf(text, sizeof text, "    x = \"\xff\" + y%d", line);
+    return strcmp(file, "a.py") == 0 && (line % 2 == 0 || line == 1) && line > 0;
 }
 
 static inline mw_status series_write_look(const series_model *model, uint32_t number,

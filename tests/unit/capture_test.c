@@ -42,7 +42,9 @@ static void check_program(const mw_program *program)
     CHECK_EQ(program->frame_limit, FRAME_LIMIT_OF_SERIES);
     CHECK_EQ(program->program_place_count, 2);
     CHECK_STR_EQ(program->program_places[1], "/srv/more");
-    CHECK_EQ(program->library_place_count, 0);
+    CHECK_EQ(program->library_place_count, 2);
+    CHECK_STR_EQ(program->library_places[0], "/usr/lib/python3.11");
+    CHECK_STR_EQ(program->library_places[1], "/srv/venv/lib");
 }
 
 static void check_timeline(const series_model *model, const mw_timeline *timeline)
@@ -188,24 +190,36 @@ TEST(capture, runs_through_a_series_by_what_changes)
     }
 }
 
+static void check_source(const mw_capture *capture, int32_t line, const char *expected)
+{
+    size_t length = 0;
+    const char *text = mw_capture_source_line(capture, "a.py", line, &length);
+
+    assert_non_null(text);
+    CHECK_STR_EQ(text, expected);
+    CHECK_EQ(length, strlen(text));
+}
+
 TEST(capture, has_lines_of_source)
 {
     series_model model = series_random(3);
     mw_capture *capture;
     size_t length = 0;
-    const char *text;
 
-    model.places[0].frames[0] = (model_frame){"a.py", "f", "m", 2, 1};
+    model.places[0].depth = 3;
+    model.places[0].total_frames = 3;
+    model.places[0].frames[0] = (model_frame){"a.py", "f", "m", 1000, 1};
+    model.places[0].frames[1] = (model_frame){"a.py", "f", "m", 1, 1};
+    model.places[0].frames[2] = (model_frame){"a.py", "f", "m", 2, 1};
     model.looks[0].tallies[0][0] = (mw_capture_tally){1, 1, 1, 1};
     model.keep_ns = 20 * SECOND;
     CHECK(model.look_count > 2);
     write_series(&model);
     capture = open_capture();
-    text = mw_capture_source_line(capture, "a.py", 2, &length);
-    assert_non_null(text);
-    CHECK_STR_EQ(text, "    x = \"\xff\" + y");
-    CHECK_EQ(length, strlen(text));
-    CHECK(mw_capture_source_line(capture, "a.py", 1, &length) == NULL);
+    check_source(capture, 1, "    x = \"\xff\" + y1");
+    check_source(capture, 2, "    x = \"\xff\" + y2");
+    check_source(capture, 1000, "    x = \"\xff\" + y1000");
+    CHECK(mw_capture_source_line(capture, "a.py", 3, &length) == NULL);
     CHECK(mw_capture_source_line(capture, "b.py", 2, &length) == NULL);
     CHECK(mw_capture_source_line(capture, "nowhere.py", 2, &length) == NULL);
     mw_capture_close(capture);

@@ -334,35 +334,52 @@ TEST(capture_writer, keeps_a_service_s_file_short_however_long_it_runs)
     mw_capture_close(capture);
 }
 
-TEST(capture_writer, writes_what_samples_stand_for)
+/* Three samples of a hundred bytes are alive, of nine. */
+static mw_snapshot *sampled_snapshot(const mw_estimate *allocated)
 {
-    mw_capture_options options = {0};
-    mw_program program = series_program();
     mw_snapshot_builder *builder = NULL;
-    mw_capture_writer *writer = NULL;
     mw_snapshot *snapshot = NULL;
-    mw_estimate expected = mw_estimate_of(100, 3, 4096), allocated = mw_estimate_of(100, 9, 4096);
     mw_frame_row row = {.line = 1};
-    mw_capture *capture;
-    mw_site_row sums;
-    mw_error error;
     mw_frame frame;
     mw_path path;
     mw_site site;
 
-    program.sample_bytes = 4096;
     CHECK_OK(mw_snapshot_builder_new(mw_alloc_system(), 5, &builder));
     mw_snapshot_builder_sampled(builder, 4096);
     CHECK_OK(mw_snapshot_builder_frame(builder, row, &frame));
     CHECK_OK(mw_snapshot_builder_path(builder, (mw_path){0}, frame, &path));
     CHECK_OK(mw_snapshot_builder_site(builder, path, 1, 0, (mw_thread){0}, &site));
     CHECK_OK(mw_snapshot_builder_blocks(builder, site, 100, 3));
-    CHECK_OK(mw_snapshot_builder_allocated(builder, site, &allocated));
+    CHECK_OK(mw_snapshot_builder_allocated(builder, site, allocated));
     CHECK_OK(mw_snapshot_builder_finish(builder, &snapshot));
-    CHECK_OK(mw_capture_writer_new(capture_path, &program, &options, mw_alloc_system(), &writer,
-                                   &error));
-    CHECK_OK(mw_capture_writer_snapshot(writer, snapshot, &(mw_point){0}, &error));
+    return snapshot;
+}
+
+static mw_status write_sampled(const mw_snapshot *snapshot, mw_alloc *alloc)
+{
+    mw_capture_options options = {0};
+    mw_program program = series_program();
+    mw_capture_writer *writer = NULL;
+    mw_error error;
+    mw_status status;
+
+    program.sample_bytes = 4096;
+    status = mw_capture_writer_new(capture_path, &program, &options, alloc, &writer, &error);
+    if (status == MW_OK)
+        status = mw_capture_writer_snapshot(writer, snapshot, &(mw_point){0}, &error);
     mw_capture_writer_free(writer);
+    return status;
+}
+
+TEST(capture_writer, writes_what_samples_stand_for)
+{
+    mw_estimate expected = mw_estimate_of(100, 3, 4096), allocated = mw_estimate_of(100, 9, 4096);
+    mw_snapshot *snapshot = sampled_snapshot(&allocated);
+    mw_capture *capture;
+    mw_site_row sums;
+    mw_error error;
+
+    CHECK_OK(write_sampled(snapshot, mw_alloc_system()));
     mw_snapshot_release(snapshot);
     capture = open_capture();
     CHECK_EQ(mw_capture_timeline(capture)->program.sample_bytes, 4096);
@@ -375,6 +392,22 @@ TEST(capture_writer, writes_what_samples_stand_for)
     CHECK_EQ(sums.total_blocks, (uint64_t)(allocated.blocks + 0.5));
     mw_snapshot_release(snapshot);
     mw_capture_close(capture);
+}
+
+TEST(capture_writer, writing_samples_returns_every_byte_whichever_allocation_fails)
+{
+    mw_estimate allocated = mw_estimate_of(100, 9, 4096);
+    mw_snapshot *snapshot = sampled_snapshot(&allocated);
+    mw_status status = MW_NO_MEMORY;
+
+    for (size_t nth = 0; status != MW_OK; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+
+        status = write_sampled(snapshot, &failing.base);
+        CHECK(status == MW_OK || status == MW_NO_MEMORY);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+    mw_snapshot_release(snapshot);
 }
 
 TEST(capture_writer, lets_no_time_go_back)
@@ -466,6 +499,7 @@ int main(void)
         CASE(capture_writer, writes_an_hour_of_ten_thousand_sites_into_200_kib),
         CASE(capture_writer, keeps_a_service_s_file_short_however_long_it_runs),
         CASE(capture_writer, writes_what_samples_stand_for),
+        CASE(capture_writer, writing_samples_returns_every_byte_whichever_allocation_fails),
         CASE(capture_writer, lets_no_time_go_back),
         CASE(capture_writer, writing_returns_every_byte_whichever_allocation_fails),
         CASE(capture_writer, goes_on_after_a_refusal_as_if_it_had_not_been),
