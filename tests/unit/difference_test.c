@@ -110,6 +110,46 @@ TEST(difference, as_markdown_by_traceback_is_the_golden_one)
     check_shop(mw_difference_write_markdown, MW_GROUP_TRACEBACK, false, "diff_traceback.md");
 }
 
+TEST(difference, sums_up_the_rows_that_are_left_out)
+{
+    shop_difference shop;
+    mw_buffer text;
+
+    shop_difference_init(&shop, shop_snapshot(), later_shop());
+    shop.difference.top = 2;
+    CHECK_OK(write_with(&shop, mw_difference_write_markdown, mw_alloc_system(), &text, NULL));
+    assert_non_null(strstr(text.bytes, "\n| 2187 KiB | 2188 KiB | +1400 B | +99 | 5 other lines |\n"));
+    mw_buffer_done(&text);
+    shop_difference_done(&shop);
+}
+
+static mw_status refuse_bytes(mw_sink *self, const char *bytes, size_t length)
+{
+    (void)self;
+    (void)bytes;
+    (void)length;
+    return MW_IO;
+}
+
+TEST(difference, says_that_a_sink_refused)
+{
+    const difference_writer writers[] = {mw_difference_write_text, mw_difference_write_markdown};
+    shop_difference shop;
+    mw_changes changes;
+
+    shop_difference_init(&shop, shop_snapshot(), later_shop());
+    CHECK_OK(mw_changes_init(&changes, &shop.difference, mw_alloc_system(), NULL));
+    for (int i = 0; i < 2; i++) {
+        mw_sink sink = {.write = refuse_bytes};
+        mw_error error = {.text = ""};
+
+        CHECK_EQ(writers[i](&shop.difference, &changes, mw_alloc_system(), &sink, &error), MW_IO);
+        CHECK(error.text[0] != '\0');
+    }
+    mw_changes_done(&changes);
+    shop_difference_done(&shop);
+}
+
 /* ── the sentence ────────────────────────────────────────────────────────────────── */
 
 /* A line of app.py and what is alive from it. */
@@ -177,6 +217,25 @@ TEST(difference, names_lines_that_came_and_went)
                    "main (+4000 B), and less from shop/app.py:1 in main (-4000 B).");
 }
 
+TEST(difference, does_not_name_lines_of_a_tiny_change)
+{
+    const holding older[] = {{1, 4000000}, {0}};
+    const holding newer[] = {{1, 4003000}, {0}};
+
+    check_sentence(older, newer,
+                   "As good as nothing changed: 3000 B more is alive than before, of 3906 KiB.");
+}
+
+TEST(difference, names_those_that_have_a_tenth_of_all_that_grew)
+{
+    const holding older[] = {{1, 10}, {2, 10}, {3, 10}, {4, 10}, {0}};
+    const holding newer[] = {{1, 5010}, {2, 2010}, {3, 660}, {4, 10}, {0}};
+
+    check_sentence(older, newer,
+                   "7650 B more is alive than before (7690 B, not 40 B), nearly all from "
+                   "shop/app.py:1 in main (+5000 B) and shop/app.py:2 in main (+2000 B).");
+}
+
 TEST(difference, does_not_name_many_small_lines)
 {
     holding older[41] = {{0}}, newer[41] = {{0}};
@@ -225,9 +284,13 @@ int main(void)
         CASE(difference, by_traceback_is_the_golden_one),
         CASE(difference, as_markdown_is_the_golden_one),
         CASE(difference, as_markdown_by_traceback_is_the_golden_one),
+        CASE(difference, sums_up_the_rows_that_are_left_out),
+        CASE(difference, says_that_a_sink_refused),
         CASE(difference, says_that_nothing_changed),
         CASE(difference, names_the_line_that_grew),
         CASE(difference, names_lines_that_came_and_went),
+        CASE(difference, does_not_name_lines_of_a_tiny_change),
+        CASE(difference, names_those_that_have_a_tenth_of_all_that_grew),
         CASE(difference, does_not_name_many_small_lines),
         CASE(difference, returns_every_byte_whichever_allocation_fails),
     };

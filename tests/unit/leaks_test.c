@@ -7,6 +7,7 @@
 #include "leak_model.h"
 #include "shop.h"
 
+#include "core/region.h"
 #include "render/leaks.h"
 
 enum { MOMENTS = 60, LINES_MAXIMUM = 8 };
@@ -27,6 +28,7 @@ typedef struct story {
     mw_program program;
     mw_leak_scope scope;
     uint32_t moments;
+    bool lacks_totals;
 } story;
 
 static leak_model models[LINES_MAXIMUM];
@@ -88,7 +90,8 @@ static void fill_histories(story *told, uint32_t count)
         mw_histories_begin(&told->histories, models[0].times[moment]);
         mw_histories_end(&told->histories);
     }
-    told->histories.has_totals = told->histories.is_finished = true;
+    told->histories.has_totals = !told->lacks_totals;
+    told->histories.is_finished = true;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t group = told->groups.of_site[1 + i * told->moments];
         mw_history history = mw_histories_of(&told->histories, group);
@@ -98,10 +101,12 @@ static void fill_histories(story *told, uint32_t count)
         memcpy((double *)history.live_blocks, models[i].live_blocks, bytes);
         memcpy((double *)history.kept_bytes, models[i].kept_bytes, bytes);
         memcpy((double *)history.kept_blocks, models[i].kept_blocks, bytes);
-        memcpy((double *)history.born_bytes, models[i].born_bytes, bytes);
+        if (!told->lacks_totals)
+            memcpy((double *)history.born_bytes, models[i].born_bytes, bytes);
         memcpy((double *)history.died_bytes, models[i].died_bytes, bytes);
         memcpy((double *)history.died_blocks, models[i].died_blocks, bytes);
-        memcpy((double *)history.work, models[i].work, bytes);
+        if (!told->lacks_totals)
+            memcpy((double *)history.work, models[i].work, bytes);
     }
 }
 
@@ -133,20 +138,42 @@ static void forget(story *told)
 }
 
 /* The sentence lives until the next call. */
-static const char *verdict_of(const line_story *lines, uint32_t count, uint32_t moments,
-                              uint64_t limit_bytes)
+static const char *verdict_of_story(story told, const line_story *lines, uint32_t count)
 {
     static char sentence[2048];
-    story told = {.program = {.memory_limit_bytes = limit_bytes}};
     mw_buffer buffer;
 
     mw_buffer_init(&buffer, mw_alloc_system());
-    tell(&told, lines, count, moments);
+    tell(&told, lines, count, told.moments);
     mw_leaks_write_verdict(&told.leaks, &buffer.sink);
     snprintf(sentence, sizeof sentence, "%s", buffer.bytes);
     mw_buffer_done(&buffer);
     forget(&told);
     return sentence;
+}
+
+static const char *verdict_of(const line_story *lines, uint32_t count, uint32_t moments,
+                              uint64_t limit_bytes)
+{
+    return verdict_of_story(
+        (story){.program = {.memory_limit_bytes = limit_bytes}, .moments = moments}, lines, count);
+}
+
+/* The page, likewise. */
+static const char *page_of(const line_story *lines, uint32_t count)
+{
+    static char page[8192];
+    mw_leaks_page of = {.source = &told_source, .top = 10, .width = 80};
+    story told = {0};
+    mw_buffer buffer;
+
+    mw_buffer_init(&buffer, mw_alloc_system());
+    tell(&told, lines, count, MOMENTS);
+    CHECK_OK(mw_leaks_write_text(&told.leaks, &of, mw_alloc_system(), &buffer.sink, NULL));
+    snprintf(page, sizeof page, "%s", buffer.bytes);
+    mw_buffer_done(&buffer);
+    forget(&told);
+    return page;
 }
 
 /* ── lines ───────────────────────────────────────────────────────────────────────── */
@@ -197,6 +224,12 @@ static const line_story whole_shop[] = {
     {queues, come_and_go, 4},  {imports, import_time, 5},    {starts_thread, leak_a_little, 6},
 };
 enum { SHOP_LINES = sizeof whole_shop / sizeof whole_shop[0] };
+
+static void leak_later(leak_model *model)
+{
+    for (uint32_t i = model->count / 2; i < model->count; i++)
+        model_blocks(model, i, MODEL_FOREVER, 40000, 100);
+}
 
 /* ── golden files ────────────────────────────────────────────────────────────────── */
 
@@ -311,6 +344,51 @@ TEST(leaks, do_not_accuse_what_goes_along)
     forget(&told);
 }
 
+TEST(leaks, say_since_when)
+{
+    const line_story lines[] = {{subscribes, leak_later, 1}};
+
+    assert_non_null(strstr(page_of(lines, 1), " since 4m50s,\n"));
+}
+
+TEST(leaks, name_those_that_go_along)
+{
+    const line_story lines[] = {{remembers, leak_evenly, 1},
+                                {starts_thread, leak_a_little, 2},
+                                {queues, leak_a_little, 3},
+                                {renders, leak_a_little, 4}};
+
+    assert_non_null(strstr(page_of(lines, 4),
+                           "\nAlong with it 3 more lines grow, by 316 KiB per hour"));
+    assert_non_null(strstr(page_of(lines, 4),
+                           "most\nof it from shop/jobs.py:12 in put, shop/pages.py:57 in render "
+                           "and\nthreading.py:995 in _bootstrap.\n"));
+}
+
+/* Who counts no totals knows how many epochs survive, not how much of them. */
+TEST(leaks, without_totals_say_no_share)
+{
+    const line_story lines[] = {{subscribes, leak_evenly, 1}};
+    const char *sentence =
+        verdict_of_story((story){.moments = MOMENTS, .lacks_totals = true}, lines, 1);
+
+    assert_non_null(strstr(sentence, " per hour: 44 of 44 epochs survive. At this rate"));
+}
+
+TEST(leaks, are_told_by_region)
+{
+    static const call checkout[] = {MAIN,
+                                    {MW_REGION_FILE, 0, "checkout"},
+                                    {"/home/me/shop/updates.py", 18, "subscribe"},
+                                    {0}};
+    const line_story inside[] = {{checkout, leak_evenly, 1}};
+    const line_story outside[] = {{subscribes, leak_evenly, 1}};
+    const story told = {.moments = MOMENTS, .scope = {.by = MW_GROUP_REGION}};
+
+    assert_non_null(strstr(verdict_of_story(told, inside, 1), "checkout leaks 13.7 MiB"));
+    assert_non_null(strstr(verdict_of_story(told, outside, 1), "<no region> leaks 13.7 MiB"));
+}
+
 /* ── which lines ─────────────────────────────────────────────────────────────────── */
 
 static uint32_t count_groups(mw_leak_scope scope)
@@ -339,6 +417,35 @@ TEST(leak_groups, are_the_lines_to_look_at)
     CHECK_EQ(count_groups((mw_leak_scope){.by = MW_GROUP_MODULE}), SHOP_LINES);
     /* No region at all, but whom they blame keeps them apart. */
     CHECK_EQ(count_groups((mw_leak_scope){.by = MW_GROUP_REGION}), 3);
+}
+
+/* Sites of the lines come one after the other, and the larger line is the second. */
+TEST(leak_groups, gather_the_sites_of_a_line_wherever_they_are)
+{
+    mw_leak_scope scope = {.places = &shop_places};
+    mw_snapshot_builder *builder = new_builder();
+    mw_leak_groups groups;
+    mw_snapshot *snapshot;
+
+    for (uint32_t epoch = 0; epoch < 4; epoch++)
+        for (int line = 0; line < 2; line++) {
+            uint32_t depth;
+            mw_path path = path_of(builder, line == 0 ? subscribes : renders, &depth);
+            mw_site site;
+
+            CHECK_OK(mw_snapshot_builder_epoch_site(builder, path, depth, 0, (mw_thread){0}, epoch,
+                                                    &site));
+            CHECK_OK(mw_snapshot_builder_tally(builder, site, line == 0 ? 100 : 1000, 1));
+        }
+    snapshot = finish(builder);
+    CHECK_OK(mw_leak_groups_init(&groups, snapshot, &scope, mw_alloc_system()));
+    CHECK_EQ(groups.count, 2);
+    CHECK_EQ(groups.items[0].new_bytes, 3000);
+    CHECK_EQ(groups.items[1].new_bytes, 300);
+    for (uint32_t site = 1; site <= 8; site++)
+        CHECK_EQ(groups.of_site[site], site % 2 == 1 ? 1 : 0);
+    mw_leak_groups_done(&groups);
+    mw_snapshot_release(snapshot);
 }
 
 TEST(leak_groups, are_those_whose_files_match)
@@ -399,7 +506,12 @@ int main(void)
         CASE(leaks, say_about_which_they_do_not_know),
         CASE(leaks, say_that_there_is_not_enough_data),
         CASE(leaks, do_not_accuse_what_goes_along),
+        CASE(leaks, say_since_when),
+        CASE(leaks, name_those_that_go_along),
+        CASE(leaks, without_totals_say_no_share),
+        CASE(leaks, are_told_by_region),
         CASE(leak_groups, are_the_lines_to_look_at),
+        CASE(leak_groups, gather_the_sites_of_a_line_wherever_they_are),
         CASE(leak_groups, are_those_whose_files_match),
         CASE(leaks, return_every_byte_whichever_allocation_fails),
     };

@@ -311,6 +311,26 @@ TEST(report_text, annotated_source_is_the_golden_one)
     check_and_release(&shop, "report_source.txt");
 }
 
+TEST(report_text, a_line_that_calls_itself_counts_once)
+{
+    static const call recursion[] = {MAIN,
+                                     {"/home/me/shop/tree.py", 5, "walk"},
+                                     {"/home/me/shop/tree.py", 9, "visit"},
+                                     {"/home/me/shop/tree.py", 5, "walk"},
+                                     {0}};
+    mw_snapshot_builder *builder = new_builder();
+    shop_report shop;
+
+    add_blocks(builder, recursion, 100, 1);
+    shop_report_init(&shop, finish(builder));
+    shop.report.form = MW_REPORT_SOURCE;
+    shop.report.lines.file = "tree.py";
+    check_says(&shop, "\nshop/tree.py: 100 B\n");
+    check_says(&shop, "\n     5     100 B     100 B         1\n");
+    check_says(&shop, "\n     9     100 B\n");
+    mw_snapshot_release(shop.snapshot);
+}
+
 TEST(report_text, a_file_is_named_by_its_end_or_a_pattern)
 {
     shop_report shop;
@@ -346,7 +366,8 @@ TEST(report_text, a_file_that_is_none_is_refused)
 
 /* ── failure ─────────────────────────────────────────────────────────────────────── */
 
-static mw_status write_with(const mw_report *report, size_t nth)
+/* What succeeds has written all [whole_length] bytes. */
+static mw_status write_with(const mw_report *report, size_t nth, uint32_t whole_length)
 {
     mw_failing_alloc failing = mw_failing_alloc_at(nth);
     mw_error error = {0};
@@ -355,8 +376,10 @@ static mw_status write_with(const mw_report *report, size_t nth)
 
     mw_buffer_init(&buffer, &failing.base);
     status = mw_report_write_text(report, &failing.base, &buffer.sink, &error);
+    CHECK(status != MW_OK || buffer.length == whole_length);
     mw_buffer_done(&buffer);
     CHECK_EQ(failing.live_blocks, 0);
+    CHECK_EQ(failing.live_bytes, 0);
     CHECK(status == MW_OK || error.text[0] != '\0');
     return status;
 }
@@ -368,11 +391,15 @@ TEST(report_text, returns_every_byte_whichever_allocation_fails)
     shop_report_init(&shop, forest());
     shop.report.by = MW_GROUP_TRACEBACK;
     for (int form = MW_REPORT_TABLE; form <= MW_REPORT_SOURCE; form++) {
+        mw_buffer whole;
         size_t nth = 0;
+
         shop.report.form = (mw_report_form)form;
-        while (write_with(&shop.report, nth) != MW_OK)
+        write_report(&shop, &whole);
+        while (write_with(&shop.report, nth, whole.length) != MW_OK)
             CHECK(++nth < 1000);
         CHECK(nth > 5);
+        mw_buffer_done(&whole);
     }
     mw_snapshot_release(shop.snapshot);
 }
@@ -396,6 +423,7 @@ int main(void)
         CASE(report_text, a_tree_may_be_turned_over),
         CASE(report_text, a_deep_tree_stays_on_the_screen),
         CASE(report_text, annotated_source_is_the_golden_one),
+        CASE(report_text, a_line_that_calls_itself_counts_once),
         CASE(report_text, a_file_is_named_by_its_end_or_a_pattern),
         CASE(report_text, a_file_that_is_none_is_refused),
         CASE(report_text, returns_every_byte_whichever_allocation_fails),
