@@ -900,8 +900,9 @@ def test_snapshot_to_works_with_samples_and_beside_a_recording(tmp_path):
 
 
 def test_snapshot_to_says_what_is_wrong(tmp_path):
+    (tmp_path / "link").symlink_to("pipe")
     out = in_python(tmp_path, """
-        import memwhy
+        import memwhy, os
         def said(*arguments):
             try:
                 memwhy.snapshot_to(*arguments)
@@ -913,11 +914,41 @@ def test_snapshot_to_says_what_is_wrong(tmp_path):
         said("/")
         said("x" * 5000)
         said(3)
+        said("")
+        os.mkfifo("pipe")
+        said("pipe")
+        said("link")
         """)
     lines = out.splitlines()
     assert lines[0] == "RuntimeError memwhy must be tracing: call memwhy.start() first"
     assert lines[1].startswith("OSError No such file or directory while ")
-    assert lines[2].startswith("OSError ")
+    assert lines[2] == "IsADirectoryError [Errno 21] Is a directory: '/'"
     assert lines[3].startswith("ValueError ")
     assert lines[4].startswith("TypeError ")
-    assert list(tmp_path.iterdir()) == []
+    assert lines[5] == "FileNotFoundError [Errno 2] No such file or directory: ''"
+    assert lines[6] == "OSError A capture cannot be written to pipe, which is no file."
+    assert lines[7] == "OSError A capture cannot be written to link, which is no file."
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_snapshot_to_one_place_from_many_threads(tmp_path):
+    in_python(tmp_path, """
+        import memwhy, threading
+        def write():
+            try:
+                for _ in range(20):
+                    memwhy.snapshot_to("x.memwhy")
+            except OSError as error:
+                errors.append(error)
+        errors = []
+        memwhy.start()
+        threads = [threading.Thread(target=write) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == [], errors
+        """)
+    assert len(read(tmp_path / "x.memwhy")["snapshots"]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.memwhy"]
