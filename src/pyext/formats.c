@@ -13,8 +13,12 @@ static mw_faces *open_snapshot(PyObject *module, PyObject *snapshot)
     mw_faces *faces = NULL;
     int found;
 
-    if (traces == NULL)
+    if (traces == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_AttributeError))
+            PyErr_Format(PyExc_TypeError, "a Snapshot is wanted, not %s",
+                         Py_TYPE(snapshot)->tp_name);
         return NULL;
+    }
     found = mw_traces_open(PyModule_GetState(module), traces, &faces);
     Py_DECREF(traces);
     if (found == 0)

@@ -172,3 +172,11 @@ def test_trace_refuses_what_is_no_function():
     for thing in (5, "x", None):
         assert error_of(memwhy.trace(), thing)[0] is TypeError
     assert error_of(memwhy.trace, 5)[0] is TypeError
+
+
+@pytest.mark.parametrize("older", [5, "x", [], object()])
+def test_write_refuses_what_is_no_snapshot(directory, older):
+    snapshot = memwhy.Snapshot([(0, 10, (("a.py", 1),), 1)], 1)
+    kind, text = error_of(lambda: snapshot.write(directory / "x.json", older=older))
+    assert (kind, text) == (TypeError, f"a Snapshot is wanted, not {type(older).__name__}")
+    assert not (directory / "x.json").exists()
