@@ -75,6 +75,28 @@ mw_status mw_string_pool_init(mw_string_pool *pool, mw_alloc *alloc)
     return status;
 }
 
+mw_status mw_string_pool_copy(const mw_string_pool *pool, mw_alloc *alloc, mw_string_pool *ret_copy)
+{
+    mw_string_pool copy = {.alloc = alloc,
+                           .byte_count = pool->byte_count,
+                           .byte_capacity = pool->byte_count,
+                           .count = pool->count,
+                           .capacity = pool->count,
+                           .is_frozen = true};
+
+    mw_hash_index_init(&copy.index, alloc);
+    copy.bytes = mw_alloc_array(alloc, copy.byte_capacity, sizeof *copy.bytes);
+    copy.entries = mw_alloc_array(alloc, copy.capacity, sizeof *copy.entries);
+    *ret_copy = copy;
+    if (copy.bytes == NULL || copy.entries == NULL) {
+        mw_string_pool_done(ret_copy);
+        return MW_NO_MEMORY;
+    }
+    memcpy(copy.bytes, pool->bytes, pool->byte_count);
+    memcpy(copy.entries, pool->entries, pool->count * sizeof *copy.entries);
+    return MW_OK;
+}
+
 void mw_string_pool_done(mw_string_pool *pool)
 {
     if (pool->bytes != NULL)

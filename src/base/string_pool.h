@@ -41,6 +41,10 @@ bool mw_string_pool_find(const mw_string_pool *pool, const char *bytes, size_t l
 /* Ends interning and gives back the memory that only interning needs. */
 void mw_string_pool_freeze(mw_string_pool *pool);
 
+/* Makes [ret_copy] the same strings by the same numbers, frozen; as good as zeroed on failure. */
+mw_status mw_string_pool_copy(const mw_string_pool *pool, mw_alloc *alloc, mw_string_pool *ret_copy)
+    MW_MUST_CHECK;
+
 size_t mw_string_pool_memory_bytes(const mw_string_pool *pool);
 bool mw_string_pool_is_consistent(const mw_string_pool *pool);
 

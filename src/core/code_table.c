@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/code_table.h"
 
+#include <string.h>
+
 enum { MAXIMUM = 0x3fffffff }; /* of codes and of instructions */
 
 /* ── location tables ─────────────────────────────────────────────────────────────── */
@@ -124,6 +126,29 @@ void mw_code_table_done(mw_code_table *table)
     mw_alloc_release(table->alloc, table->instructions,
                      table->instruction_capacity * sizeof *table->instructions);
     *table = (mw_code_table){0};
+}
+
+mw_status mw_code_table_copy(const mw_code_table *table, mw_alloc *alloc, mw_code_table *ret_copy)
+{
+    mw_code_table copy = {.alloc = alloc,
+                          .code_count = table->code_count,
+                          .code_capacity = table->code_count,
+                          .instruction_count = table->instruction_count,
+                          .instruction_capacity = table->instruction_count,
+                          .not_recorded = table->not_recorded};
+    mw_status status = mw_string_pool_copy(&table->strings, alloc, &copy.strings);
+
+    copy.codes = mw_alloc_array(alloc, copy.code_capacity, sizeof *copy.codes);
+    copy.instructions = mw_alloc_array(alloc, copy.instruction_capacity, sizeof *copy.instructions);
+    *ret_copy = copy;
+    if (status != MW_OK || copy.codes == NULL || copy.instructions == NULL) {
+        mw_code_table_done(ret_copy);
+        return MW_NO_MEMORY;
+    }
+    memcpy(copy.codes, table->codes, table->code_count * sizeof *copy.codes);
+    memcpy(copy.instructions, table->instructions,
+           table->instruction_count * sizeof *copy.instructions);
+    return MW_OK;
 }
 
 /* ── interning ───────────────────────────────────────────────────────────────────── */

@@ -68,6 +68,11 @@ mw_status mw_code_table_init(mw_code_table *table, mw_alloc *alloc) MW_MUST_CHEC
 void mw_code_table_done(mw_code_table *table); /* accepts a zeroed struct */
 /* From now on the table keeps to [budget]. */
 mw_status mw_code_table_limit(mw_code_table *table, const mw_budget *budget) MW_MUST_CHECK;
+/* Makes [ret_copy] the same codes, instructions and names by the same numbers, to be read
+ * alone: it knows of no object, and nothing is interned in it.  Zeroed on failure; else it is
+ * mw_code_table_done's to release. */
+mw_status mw_code_table_copy(const mw_code_table *table, mw_alloc *alloc, mw_code_table *ret_copy)
+    MW_MUST_CHECK;
 bool mw_code_table_is_consistent(const mw_code_table *table);
 /* In use: the tail of a doubled array is untouched pages and costs nothing. */
 size_t mw_code_table_memory_bytes(const mw_code_table *table);

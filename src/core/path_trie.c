@@ -3,6 +3,8 @@
 
 #include "core/code_table.h"
 
+#include <string.h>
+
 enum {
     FIRST_SLOT_BITS = 12,
     ROOT_HASH = 0x12345, /* any value but 0, so that short paths spread as well */
@@ -142,6 +144,19 @@ void mw_path_trie_done(mw_path_trie *trie)
     mw_alloc_release(trie->alloc, trie->former, trie->former_bytes);
     mw_alloc_release(trie->alloc, trie->nodes, trie->capacity * sizeof *trie->nodes);
     *trie = (mw_path_trie){0};
+}
+
+mw_status mw_path_trie_copy(const mw_path_trie *trie, mw_alloc *alloc, mw_path_trie *ret_copy)
+{
+    mw_path_trie copy = {
+        .alloc = alloc, .count = trie->count, .capacity = trie->count, .is_closed = true};
+
+    copy.nodes = mw_alloc_array(alloc, copy.capacity, sizeof *copy.nodes);
+    if (copy.nodes == NULL)
+        return MW_NO_MEMORY;
+    memcpy(copy.nodes, trie->nodes, trie->count * sizeof *copy.nodes);
+    *ret_copy = copy;
+    return MW_OK;
 }
 
 mw_status mw_path_trie_limit(mw_path_trie *trie, const mw_budget *budget,

@@ -85,6 +85,11 @@ void mw_path_trie_done(mw_path_trie *trie); /* accepts a zeroed struct */
 mw_status mw_path_trie_limit(mw_path_trie *trie, const mw_budget *budget,
                              const struct mw_code_table *codes) MW_MUST_CHECK;
 
+/* Makes [ret_copy] (zeroed) the same nodes by the same numbers, to be read alone: nothing is
+ * looked up or added in it.  It is mw_path_trie_done's to release. */
+mw_status mw_path_trie_copy(const mw_path_trie *trie, mw_alloc *alloc, mw_path_trie *ret_copy)
+    MW_MUST_CHECK;
+
 /* Recounts from scratch; for assertions and tests. */
 bool mw_path_trie_is_consistent(const mw_path_trie *trie);
 

@@ -120,12 +120,6 @@ static void complain(recorder *self, const char *what, const char *why)
 
 /* ── looks, with `busy` held ─────────────────────────────────────────────────────── */
 
-static void release_seen(mw_seen *seen)
-{
-    mw_snapshot_release(seen->snapshot);
-    mw_snapshot_release(seen->peak);
-}
-
 static void complain_of(recorder *self, mw_status status, const mw_error *error)
 {
     if (status == MW_NO_MEMORY)
@@ -162,13 +156,23 @@ static mw_status see(recorder *self, bool ends_epoch, mw_seen *seen)
     return status;
 }
 
-/* What is written without the GIL. */
-static void write_seen(recorder *self, mw_status status, const mw_seen *seen)
+static mw_status write_look(recorder *self, const mw_seen *seen, mw_error *reterr)
 {
     mw_look look = {.snapshot = seen->snapshot,
                     .point = seen->point,
                     .peak = seen->peak,
                     .peak_point = seen->peak_point};
+    mw_status status;
+
+    self->last = seen->point;
+    status = mw_recording_look(&self->recording, &look, reterr);
+    mw_source_files_done(&self->source.files);
+    return status;
+}
+
+/* What is done without the GIL. */
+static void write_seen(recorder *self, mw_status status, mw_seen *seen)
+{
     mw_error error;
 
     if (status == MW_UNSUPPORTED) {
@@ -179,13 +183,12 @@ static void write_seen(recorder *self, mw_status status, const mw_seen *seen)
         complain(self, "the capture has a gap",
                  "memwhy's hooks were taken out, as tracemalloc.stop() does with those of whoever "
                  "began after it; they are back");
-    if (status == MW_OK) {
-        self->last = seen->point;
-        status = mw_recording_look(&self->recording, &look, &error);
-        mw_source_files_done(&self->source.files);
-    } else {
+    if (status == MW_OK)
+        status = mw_recorder_develop(seen);
+    if (status == MW_OK)
+        status = write_look(self, seen, &error);
+    else
         self->recording.failures++;
-    }
     if (status != MW_OK)
         complain_of(self, status, &error);
 }
@@ -217,7 +220,7 @@ static void record_snapshot(recorder *self)
     status = see(self, ends_epoch, &seen);
     PyGILState_Release(state);
     write_seen(self, status, &seen);
-    release_seen(&seen);
+    mw_seen_done(&seen);
 }
 
 /* ── the thread ──────────────────────────────────────────────────────────────────── */
@@ -434,7 +437,7 @@ static bool record_here(recorder *self, occasion why)
     thread = PyEval_SaveThread();
     write_seen(self, status, &seen);
     PyEval_RestoreThread(thread);
-    release_seen(&seen);
+    mw_seen_done(&seen);
     pthread_mutex_unlock(&self->busy);
     return status == MW_OK;
 }

@@ -6,6 +6,7 @@
 #include "pyext/tracing.h"
 #include "tracer/process_look.h"
 #include "tracer/sampler.h"
+#include "tracer/series_copy.h"
 #include "tracer/tracer.h"
 
 #include <string.h>
@@ -139,6 +140,29 @@ mw_point mw_recorder_glance(const mw_wanted_look *wanted, const mw_point *last)
 
 /* ── looks ───────────────────────────────────────────────────────────────────────── */
 
+/* Whether there is a peak that has not been written. */
+static bool is_peak_new(const mw_wanted_look *wanted)
+{
+    const mw_peak *peak = &mw_the_tracer.peak;
+
+    return wanted->wants_peak && peak->live_bytes != 0 &&
+           peak->live_bytes != wanted->written_peak_bytes;
+}
+
+static mw_point peak_point(const mw_wanted_look *wanted, const mw_point *now)
+{
+    const mw_peak *peak = &mw_the_tracer.peak;
+    mw_point point = *now;
+
+    point.rss_bytes = 0;
+    point.time_ns = peak->time_ns > wanted->start_ns ? peak->time_ns - wanted->start_ns : 0;
+    point.live_bytes = peak->live_bytes;
+    if (point.peak_bytes < peak->live_bytes)
+        point.peak_bytes = peak->live_bytes;
+    return point;
+}
+
+/* Without memory for the peak, it comes with the next look. */
 static mw_status look_exactly(const mw_wanted_look *wanted, mw_seen *seen)
 {
     const mw_guard guard = {true};
@@ -150,31 +174,15 @@ static mw_status look_exactly(const mw_wanted_look *wanted, mw_seen *seen)
     status = mw_thread_names_note_active(&mw_the_tracer, name_attribute);
     if (status != MW_OK)
         return status;
-    return mw_tracer_series_snapshot(&mw_the_tracer, guard, wanted->first_epoch, mw_alloc_system(),
-                                     &seen->snapshot);
-}
-
-/* Without memory for it, the peak comes with the next look. */
-static void look_at_peak(const mw_wanted_look *wanted, mw_seen *seen)
-{
-    const mw_guard guard = {true};
-    const mw_peak *peak = &mw_the_tracer.peak;
-
-    if (!wanted->wants_peak || wanted->recorded != MW_RECORDED_EXACTLY ||
-        peak->live_bytes == wanted->written_peak_bytes)
-        return;
-    if (mw_tracer_peak_snapshot(&mw_the_tracer, guard, wanted->first_epoch, mw_alloc_system(),
-                                &seen->peak) != MW_OK) {
-        seen->peak = NULL;
-        return;
-    }
-    seen->peak_point = seen->point;
-    seen->peak_point.rss_bytes = 0;
-    seen->peak_point.time_ns =
-        peak->time_ns > wanted->start_ns ? peak->time_ns - wanted->start_ns : 0;
-    seen->peak_point.live_bytes = peak->live_bytes;
-    if (seen->peak_point.peak_bytes < peak->live_bytes)
-        seen->peak_point.peak_bytes = peak->live_bytes;
+    seen->has_new_peak = is_peak_new(wanted);
+    status = mw_series_copy_new(&mw_the_tracer, guard,
+                                seen->has_new_peak ? MW_SERIES_BOTH : MW_SERIES_NOW,
+                                wanted->first_epoch, mw_alloc_system(), &seen->copy);
+    if (status != MW_NO_MEMORY || !seen->has_new_peak)
+        return status;
+    seen->has_new_peak = false;
+    return mw_series_copy_new(&mw_the_tracer, guard, MW_SERIES_NOW, wanted->first_epoch,
+                              mw_alloc_system(), &seen->copy);
 }
 
 mw_status mw_recorder_look(const mw_wanted_look *wanted, mw_seen *ret_seen)
@@ -191,12 +199,37 @@ mw_status mw_recorder_look(const mw_wanted_look *wanted, mw_seen *ret_seen)
     if (status != MW_OK)
         return status;
     ret_seen->point = mw_recorder_glance(wanted, &nothing);
-    /* Threads without the GIL may have allocated since. */
-    ret_seen->point.live_bytes = mw_snapshot_live_bytes(ret_seen->snapshot);
-    if (ret_seen->point.peak_bytes < ret_seen->point.live_bytes)
-        ret_seen->point.peak_bytes = ret_seen->point.live_bytes;
     ret_seen->point.overhead_bytes = mw_tracing_overhead_bytes();
     ret_seen->point.lost_blocks = lost_blocks(wanted->recorded);
-    look_at_peak(wanted, ret_seen);
+    if (ret_seen->has_new_peak)
+        ret_seen->peak_point = peak_point(wanted, &ret_seen->point);
     return MW_OK;
+}
+
+mw_status mw_recorder_develop(mw_seen *seen)
+{
+    mw_status status = MW_OK;
+
+    if (seen->copy != NULL)
+        status = mw_series_copy_snapshot(seen->copy, mw_alloc_system(), &seen->snapshot);
+    if (status == MW_OK && seen->has_new_peak &&
+        mw_series_copy_peak(seen->copy, mw_alloc_system(), &seen->peak) != MW_OK)
+        seen->peak = NULL;
+    mw_series_copy_free(seen->copy);
+    seen->copy = NULL;
+    if (status != MW_OK)
+        return status;
+    /* Threads without the GIL may have allocated since. */
+    seen->point.live_bytes = mw_snapshot_live_bytes(seen->snapshot);
+    if (seen->point.peak_bytes < seen->point.live_bytes)
+        seen->point.peak_bytes = seen->point.live_bytes;
+    return MW_OK;
+}
+
+void mw_seen_done(mw_seen *seen)
+{
+    mw_series_copy_free(seen->copy);
+    mw_snapshot_release(seen->snapshot);
+    mw_snapshot_release(seen->peak);
+    *seen = (mw_seen){0};
 }

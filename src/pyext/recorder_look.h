@@ -35,13 +35,15 @@ typedef struct mw_wanted_look {
     uint64_t start_ns; /* of the capture, on CLOCK_MONOTONIC                       */
 } mw_wanted_look;
 
-/* What was seen; the snapshots are the caller's to release. */
+/* What was seen, to be passed to mw_recorder_develop and mw_seen_done. */
 typedef struct mw_seen {
+    struct mw_series_copy *copy; /* of which the snapshots are made; NULL: they are there      */
     struct mw_snapshot *snapshot;
     mw_point point;
     struct mw_snapshot *peak; /* NULL: none that is new */
     mw_point peak_point;
-    bool was_deaf; /* somebody had taken our hooks out; they are back */
+    bool has_new_peak; /* the copy has one                                       */
+    bool was_deaf;     /* somebody had taken our hooks out; they are back */
 } mw_seen;
 
 /* At import: makes what looks need of Python's objects, so that no look has to.  Returns 0, or -1
@@ -59,7 +61,11 @@ uint32_t mw_recorded_epoch(mw_recorded recorded);
 /* Begins the next; MW_LIMIT or MW_NO_MEMORY leaves all as it was.  Quiet, under the GIL. */
 mw_status mw_recorded_begin_epoch(mw_recorded recorded) MW_MUST_CHECK;
 
-/* Quiet, under the GIL.  MW_UNSUPPORTED if there is no tracing any more. */
+/* Quiet, under the GIL, for no longer than copying takes.  MW_UNSUPPORTED if there is no tracing
+ * any more. */
 mw_status mw_recorder_look(const mw_wanted_look *wanted, mw_seen *ret_seen) MW_MUST_CHECK;
+/* Makes the snapshots of what was seen; without the GIL. */
+mw_status mw_recorder_develop(mw_seen *seen) MW_MUST_CHECK;
+void mw_seen_done(mw_seen *seen); /* accepts a zeroed struct */
 /* What can be seen without the GIL; the rest is as in [last]. */
 mw_point mw_recorder_glance(const mw_wanted_look *wanted, const mw_point *last);

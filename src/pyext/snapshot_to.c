@@ -58,10 +58,13 @@ static void name_part(single *self)
 static mw_status write_single(single *self, mw_error *error)
 {
     mw_capture_options options = {.source_line = mw_recorder_source_line, .context = &self->source};
-    mw_look look = {.snapshot = self->seen.snapshot, .point = self->seen.point};
     mw_recording recording;
-    mw_status status;
+    mw_look look;
+    mw_status status = mw_recorder_develop(&self->seen);
 
+    if (status != MW_OK)
+        return mw_error_set(error, status, "There is no memory for a snapshot.");
+    look = (mw_look){.snapshot = self->seen.snapshot, .point = self->seen.point};
     mw_source_files_init(&self->source.files, mw_alloc_system(), self->program.directory);
     mw_recording_init(&recording, mw_alloc_system(), self->part, &self->program, &options);
     status = mw_recording_look(&recording, &look, error);
@@ -118,7 +121,7 @@ PyObject *mw_snapshot_to(PyObject *module, PyObject *arguments)
     result = take_single(self);
 
 done:
-    mw_snapshot_release(self->seen.snapshot);
+    mw_seen_done(&self->seen);
     mw_program_argument_done(&self->program);
     mw_alloc_release(mw_alloc_system(), self, sizeof *self);
     return result;

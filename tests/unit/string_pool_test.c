@@ -48,6 +48,29 @@ TEST(string_pool, numbers_are_equal_exactly_when_bytes_are)
     CHECK_EQ(failing.live_blocks, 0);
 }
 
+TEST(string_pool, a_copy_has_the_same_strings_by_the_same_numbers)
+{
+    mw_failing_alloc failing = mw_failing_alloc_never();
+    mw_random random = mw_random_of(2);
+    mw_string_pool pool, copy;
+    uint32_t number;
+    char text[LONGEST];
+
+    CHECK_OK(mw_string_pool_init(&pool, mw_alloc_system()));
+    for (uint32_t i = 0; i < 500; i++)
+        CHECK_OK(mw_string_pool_intern(&pool, text, random_text(&random, text), &number));
+    CHECK_OK(mw_string_pool_copy(&pool, &failing.base, &copy));
+    CHECK_EQ(copy.count, pool.count);
+    for (uint32_t i = 0; i < pool.count; i++) {
+        CHECK_EQ(mw_string_pool_length(&copy, i), mw_string_pool_length(&pool, i));
+        CHECK_STR_EQ(mw_string_pool_bytes(&copy, i), mw_string_pool_bytes(&pool, i));
+    }
+    mw_string_pool_done(&pool);
+    CHECK_STR_EQ(mw_string_pool_bytes(&copy, 0), "");
+    mw_string_pool_done(&copy);
+    CHECK_EQ(failing.live_blocks, 0);
+}
+
 TEST(string_pool, has_the_empty_string_as_number_0)
 {
     mw_string_pool pool;
@@ -101,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(string_pool, numbers_are_equal_exactly_when_bytes_are),
+        CASE(string_pool, a_copy_has_the_same_strings_by_the_same_numbers),
         CASE(string_pool, has_the_empty_string_as_number_0),
         CASE(string_pool, refuses_what_does_not_fit),
         CASE(string_pool, returns_every_byte_whichever_allocation_fails),

@@ -2,6 +2,7 @@
  *
  * Epochs, totals and the peak with its sites: what a series of snapshots is made of.
  */
+#include "tracer/series_copy.h"
 #include "tracer/tracer.h"
 
 #include "testing.h"
@@ -337,6 +338,86 @@ TEST(tracer_series, copies_nothing_where_nobody_asked)
     mw_guard_leave(guard);
 }
 
+/* ── copies ──────────────────────────────────────────────────────────────────────── */
+
+/* Whether what is made of the copy is what the twin was when it was made. */
+static void check_copy(const mw_series_copy *copy, const tracer_twin *then,
+                       const series_rows *totals_then)
+{
+    mw_snapshot *snapshot = NULL;
+    series_rows *expected_totals = malloc(sizeof *expected_totals);
+
+    assert_non_null(expected_totals);
+    *expected_totals = *totals_then;
+    CHECK_OK(mw_series_copy_snapshot(copy, mw_alloc_system(), &snapshot));
+    CHECK(mw_snapshot_is_consistent(snapshot));
+    CHECK_EQ(mw_snapshot_live_bytes(snapshot), then->live_bytes);
+    read_snapshot(snapshot, &found_live, &found_totals);
+    live_rows(then, 0, &expected_live);
+    check_rows(&found_live, &expected_live);
+    check_rows(&found_totals, expected_totals);
+    mw_snapshot_release(snapshot);
+    free(expected_totals);
+}
+
+/* The program goes on, and may even end its tracing, while a snapshot is made of it. */
+TEST(tracer_series, makes_of_a_copy_what_was_when_it_was_made)
+{
+    static tracer_twin twin, then;
+    static series_rows totals_then;
+
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        mw_failing_alloc failing = mw_failing_alloc_never();
+        mw_random random = mw_random_of(seed);
+        mw_tracer tracer = new_tracer();
+        mw_series_copy *copy = NULL;
+        mw_guard guard;
+
+        memset(&twin, 0, sizeof twin);
+        totals.count = 0;
+        CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), FRAME_LIMIT));
+        for (uint32_t i = 0; i < 10 * STEPS_PER_EPOCH; i++) {
+            if (i % STEPS_PER_EPOCH == 0)
+                begin_epoch(&tracer);
+            live_on(&tracer, &twin, &random);
+        }
+        guard = mw_guard_enter();
+        CHECK_OK(mw_series_copy_new(&tracer, guard, MW_SERIES_NOW, 0, &failing.base, &copy));
+        mw_guard_leave(guard);
+        then = twin;
+        totals_then = totals;
+        for (uint32_t i = 0; i < 5 * STEPS_PER_EPOCH; i++) {
+            if (i % STEPS_PER_EPOCH == 0)
+                begin_epoch(&tracer);
+            live_on(&tracer, &twin, &random);
+        }
+        check_copy(copy, &then, &totals_then);
+        mw_tracer_stop(&tracer);
+        check_copy(copy, &then, &totals_then);
+        mw_series_copy_free(copy);
+        mw_tracer_done(&tracer);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+}
+
+TEST(tracer_series, copies_only_what_there_is)
+{
+    mw_tracer tracer = new_tracer();
+    mw_guard guard = mw_guard_enter();
+    mw_series_copy *copy = NULL;
+    mw_snapshot *snapshot = NULL;
+
+    CHECK_EQ(mw_series_copy_new(&tracer, guard, MW_SERIES_BOTH, 0, mw_alloc_system(), &copy),
+             MW_UNSUPPORTED);
+    CHECK_OK(mw_tracer_start(&tracer, mw_alloc_pages(), 1));
+    CHECK_OK(mw_series_copy_new(&tracer, guard, MW_SERIES_PEAK, 0, mw_alloc_system(), &copy));
+    CHECK_EQ(mw_series_copy_snapshot(copy, mw_alloc_system(), &snapshot), MW_UNSUPPORTED);
+    CHECK_EQ(mw_series_copy_peak(copy, mw_alloc_system(), &snapshot), MW_UNSUPPORTED);
+    mw_series_copy_free(copy);
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
 /* Between the handlers of a fork the lock is this thread's own. */
 TEST(tracer_series, does_not_wait_for_a_lock_to_copy)
 {
@@ -425,6 +506,8 @@ int main(void)
         CASE(tracer_series, voids_what_the_cache_knows),
         CASE(tracer_series, copies_the_sites_when_the_most_is_alive),
         CASE(tracer_series, copies_nothing_where_nobody_asked),
+        CASE(tracer_series, makes_of_a_copy_what_was_when_it_was_made),
+        CASE(tracer_series, copies_only_what_there_is),
         CASE(tracer_series, does_not_wait_for_a_lock_to_copy),
         CASE(tracer_series, returns_every_byte_whichever_allocation_fails),
     };
