@@ -18,6 +18,7 @@
 
 enum {
     TOP_MAXIMUM = 1000000,
+    DEPTH_MAXIMUM = 100000,
     OFFENDERS_MAXIMUM = 10,
     LABEL_COLUMNS = 200,
 };
@@ -36,6 +37,9 @@ typedef struct diff_options {
     uint64_t limit_bytes; /* what it says; or …       */
     double limit_percent; /* … of the older one       */
     bool is_percent;
+    bool wants_tree;
+    long depth; /* 0: all; goes into … */
+    mw_tree_form tree;
 } diff_options;
 
 /* One of the two that are compared. */
@@ -67,6 +71,10 @@ static const mw_option option_rows[] = {
     {"--to", MW_OPTION_TEXT, .offset = offsetof(diff_options, to)},
     {"--markdown", MW_OPTION_TEXT, .offset = offsetof(diff_options, markdown)},
     {"--fail-above", MW_OPTION_TEXT, .offset = offsetof(diff_options, limit)},
+    {"--tree", MW_OPTION_FLAG, .offset = offsetof(diff_options, wants_tree)},
+    {"--invert", MW_OPTION_FLAG, .offset = offsetof(diff_options, tree.is_inverted)},
+    {"--depth", MW_OPTION_COUNT, .offset = offsetof(diff_options, depth), .maximum = DEPTH_MAXIMUM},
+    {"--min-share", MW_OPTION_PERCENT, .offset = offsetof(diff_options, tree.share_minimum)},
     MW_SHOWN_OPTIONS(diff_options, shown),
 };
 
@@ -130,6 +138,10 @@ static int check_options(diff_options *options, const char *const *paths)
                                    "as in \"5%%\", not \"%s\".",
                                    options->limit);
     }
+    if (!options->wants_tree && (options->tree.is_inverted || options->depth != 0))
+        return mw_command_fail("%s goes with --tree; see \"memwhy help diff\".",
+                               options->tree.is_inverted ? "--invert" : "--depth");
+    options->tree.depth_maximum = (uint32_t)options->depth;
     if (mw_shown_check(&options->shown, &error) != MW_OK ||
         mw_format_files_check(&options->files, inputs, &error) != MW_OK ||
         check_markdown(options, inputs, &error) != MW_OK)
@@ -415,6 +427,7 @@ static int compare(diff_work *work)
         .unmatched_older = work->older.shown.snapshot,
         .is_estimated = is_sampled(&work->older) || is_sampled(&work->newer),
         .by = by,
+        .tree = work->options->wants_tree ? &work->options->tree : NULL,
         .top = work->options->top != 0    ? (uint32_t)work->options->top
                : by == MW_GROUP_TRACEBACK ? 3
                                           : 10,
@@ -457,6 +470,7 @@ static int diff_run(int argc, char **argv)
     int status;
 
     (void)argc;
+    options.tree.share_minimum = 1;
     status = mw_option_table_parse(&option_table, argv, &options, paths, &wants_help);
     if (status != MW_EXIT_DONE)
         return status;
@@ -489,6 +503,9 @@ const mw_command mw_command_diff = {
         "  --by KEY             what a row is: line (the default), file, function, module,\n"
         "                       traceback, thread, domain or region\n"
         "  --top N              how many rows: 10, or 3 tracebacks\n"
+        "  --tree               what changed as a tree of calls; with --invert from what\n"
+        "                       allocated towards its callers, with --depth N no deeper, with\n"
+        "                       --min-share P% what changed less than that (1%) is summed\n"
         "  --from T1, --to T2   moments of one capture (its start and its end): \"10m\" after\n"
         "                       the start, \"-10m\" before the end, \"14:03\" on the clock, a\n"
         "                       snapshot's number, start, end\n"

@@ -451,6 +451,23 @@ static void sum_up(mw_call_tree *tree, const mw_call_options *options)
     }
 }
 
+/* What changed, node by node; called before sums go to the callers. */
+static mw_status note_changes(mw_call_tree *tree)
+{
+    tree->changed = mw_alloc_array(tree->alloc, tree->node_count, sizeof *tree->changed);
+    if (tree->changed == NULL)
+        return MW_NO_MEMORY;
+    tree->changed_capacity = tree->node_count;
+    for (uint32_t i = tree->node_count; i-- != 0;) {
+        uint64_t now = tree->nodes[i].now.self_bytes, before = tree->before[i].self_bytes;
+
+        tree->changed[i] += now > before ? now - before : before - now;
+        if (i != 0)
+            tree->changed[tree->nodes[i].caller] += tree->changed[i];
+    }
+    return MW_OK;
+}
+
 static int compare_numbers(uint64_t a, uint64_t b)
 {
     return (a > b) - (a < b);
@@ -478,14 +495,18 @@ static int compare_frames(const mw_call_frame *a, const mw_call_frame *b)
     return order != 0 ? order : compare_strings(a, a->row.module, b, b->row.module);
 }
 
-/* The largest first; what is no more, by what it was. */
+/* What changed most, then the largest first; what is no more, by what it was. */
 static int by_size(const void *left, const void *right, void *context)
 {
     const mw_call_tree *tree = context;
     uint32_t number_a = *(const uint32_t *)left, number_b = *(const uint32_t *)right;
     const mw_call_node *a = &tree->nodes[number_a], *b = &tree->nodes[number_b];
-    int order = compare_numbers(b->now.bytes, a->now.bytes);
+    int order = 0;
 
+    if (tree->changed != NULL)
+        order = compare_numbers(tree->changed[number_b], tree->changed[number_a]);
+    if (order == 0)
+        order = compare_numbers(b->now.bytes, a->now.bytes);
     if (order == 0 && tree->before != NULL)
         order = compare_numbers(tree->before[number_b].bytes, tree->before[number_a].bytes);
     return order != 0 ? order : compare_frames(&tree->frames[a->frame], &tree->frames[b->frame]);
@@ -539,21 +560,32 @@ static void place_rest(const mw_call_tree *tree, uint32_t *places)
             places[i] = next++;
 }
 
+static void exchange(mw_call_tree *tree, uint32_t a, uint32_t b)
+{
+    mw_call_node node = tree->nodes[a];
+
+    tree->nodes[a] = tree->nodes[b];
+    tree->nodes[b] = node;
+    if (tree->before != NULL) {
+        mw_call_sums before = tree->before[a];
+        tree->before[a] = tree->before[b];
+        tree->before[b] = before;
+    }
+    if (tree->changed != NULL) {
+        uint64_t changed = tree->changed[a];
+        tree->changed[a] = tree->changed[b];
+        tree->changed[b] = changed;
+    }
+}
+
 /* Exchanges nodes until each is where [places] wants it, which is overwritten. */
 static void put_in_places(mw_call_tree *tree, uint32_t *places)
 {
     for (uint32_t i = 0; i < tree->node_count; i++) {
         while (places[i] != i) {
             uint32_t to = places[i];
-            mw_call_node node = tree->nodes[to];
 
-            tree->nodes[to] = tree->nodes[i];
-            tree->nodes[i] = node;
-            if (tree->before != NULL) {
-                mw_call_sums before = tree->before[to];
-                tree->before[to] = tree->before[i];
-                tree->before[i] = before;
-            }
+            exchange(tree, to, i);
             places[i] = places[to];
             places[to] = to;
         }
@@ -646,6 +678,8 @@ mw_status mw_call_tree_init(mw_call_tree *ret_tree, const mw_snapshot *snapshot,
     mw_hash_index_done(&maker.node_index);
     mw_hash_index_done(&maker.frame_index);
     forget_tables(&maker);
+    if (status == MW_OK && older != NULL && options->sorts_by_change)
+        status = note_changes(&maker.tree);
     if (status == MW_OK) {
         sum_up(&maker.tree, options);
         status = sort_nodes(&maker.tree);
@@ -661,6 +695,8 @@ void mw_call_tree_done(mw_call_tree *tree)
     if (tree->alloc != NULL) {
         mw_alloc_release(tree->alloc, tree->nodes, tree->node_capacity * sizeof *tree->nodes);
         mw_alloc_release(tree->alloc, tree->before, tree->before_capacity * sizeof *tree->before);
+        mw_alloc_release(tree->alloc, tree->changed,
+                         tree->changed_capacity * sizeof *tree->changed);
         mw_alloc_release(tree->alloc, tree->frames, tree->frame_capacity * sizeof *tree->frames);
         mw_alloc_release(tree->alloc, tree->site_nodes,
                          tree->site_count * sizeof *tree->site_nodes);
@@ -715,11 +751,12 @@ static bool node_is_in_place(const mw_call_tree *tree, uint32_t number)
         return false;
     for (uint32_t below = number + 1; below < node->end; below = tree->nodes[below].end) {
         const mw_call_node *callee = &tree->nodes[below];
+        uint64_t weight = tree->changed != NULL ? tree->changed[below] : callee->now.bytes;
 
         if (callee->caller != number || callee->end > node->end || callee->end <= below ||
-            callee->depth != node->depth + 1 || callee->now.bytes > larger)
+            callee->depth != node->depth + 1 || weight > larger)
             return false;
-        larger = callee->now.bytes;
+        larger = weight;
     }
     return true;
 }

@@ -6,7 +6,7 @@
  * what was there before; the two are matched by what their frames say, not by number.
  *
  * Nodes stand in the order in which one reads a tree: a node, then all that is below it,
- * the largest part first.  So a loop over all nodes needs no recursion (stacks can be
+ * the largest part first, or where that was asked for, what changed most.  So a loop over all nodes needs no recursion (stacks can be
  * 65,535 frames deep), and the nodes below one are those up to its `end`:
  *
  *     for (uint32_t below = node + 1; below < tree.nodes[node].end;
@@ -21,6 +21,7 @@ typedef struct mw_call_options {
     bool merges_lines;      /* one node per function, not one for each line of it         */
     bool is_inverted;       /* from the lines that allocated towards their callers        */
     bool folds_recursion;   /* a frame that is among the last 256 callers hangs there     */
+    bool sorts_by_change;   /* with an older snapshot: fills `changed`, and sorts by it   */
     bool keeps_sites;       /* to fill `site_nodes`; sites with totals alone have nodes, too */
     uint32_t depth_maximum; /* what lies deeper counts for the node above; 0: no maximum  */
 } mw_call_options;
@@ -49,9 +50,12 @@ typedef struct mw_call_node {
 } mw_call_node;
 
 typedef struct mw_call_tree {
-    mw_alloc *alloc;       /* borrowed                                            */
-    mw_call_node *nodes;   /* owned; [0] is the root, whose sums are the totals   */
-    mw_call_sums *before;  /* owned; by node, of the older snapshot; NULL: none   */
+    mw_alloc *alloc;      /* borrowed                                            */
+    mw_call_node *nodes;  /* owned; [0] is the root, whose sums are the totals   */
+    mw_call_sums *before; /* owned; by node, of the older snapshot; NULL: none   */
+    /* By node: the bytes that came and those that went, in it and all below it, so that what
+     * grew does not hide what shrank.  Owned; NULL unless the nodes are sorted by it. */
+    uint64_t *changed;
     mw_call_frame *frames; /* owned; [0] is none                                  */
     /* By site of the snapshot and of the older one: the node in which its stack ends, or 0
      * for a site of which there is nothing.  Owned; NULL unless they are kept. */
@@ -62,6 +66,7 @@ typedef struct mw_call_tree {
     uint32_t node_count; /* the root included                                   */
     uint32_t node_capacity;
     uint32_t before_capacity;
+    uint32_t changed_capacity;
     uint32_t frame_count;
     uint32_t frame_capacity;
     uint32_t deepest; /* the largest depth                                   */

@@ -228,6 +228,9 @@ mw_status mw_difference_write_text(const mw_difference *difference, mw_changes *
     writer.older_screen = writer.screen;
     writer.older_screen.source = difference->older_source;
     write_head(&writer);
+    if (difference->tree != NULL)
+        return mw_tree_write_text(difference->tree, difference->view->snapshot,
+                                  difference->view->older, &writer.screen, alloc, reterr);
     status = write_table(&writer);
     if (status == MW_OK)
         status = sink->status;

@@ -10,6 +10,7 @@
 #include "render/blame.h"
 #include "render/renderer.h"
 #include "render/screen.h"
+#include "render/tree_text.h"
 
 /* What the caller wants and knows; everything is borrowed for the call. */
 typedef struct mw_difference {
@@ -24,7 +25,8 @@ typedef struct mw_difference {
     bool is_estimated;
     mw_group_key by;
     uint32_t top;
-    uint32_t width; /* columns of text; at least 60 */
+    const mw_tree_form *tree; /* the text is a call tree of this form, not rows; NULL: rows   */
+    uint32_t width;           /* columns of text; at least 60 */
     bool has_colour;
 } mw_difference;
 

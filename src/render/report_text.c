@@ -169,7 +169,7 @@ static mw_status write_body(report_writer *writer, mw_error *reterr)
         .rows = &writer->verdict.rows, .blames = &writer->verdict.blames, .top = report->top};
 
     if (report->form == MW_REPORT_TREE)
-        return mw_tree_write_text(&report->tree, report->view->snapshot, &writer->screen,
+        return mw_tree_write_text(&report->tree, report->view->snapshot, NULL, &writer->screen,
                                   writer->alloc, reterr);
     if (report->form == MW_REPORT_SOURCE)
         return mw_source_view_write_text(&report->lines, report->view->snapshot, &writer->screen,

@@ -14,6 +14,8 @@ typedef struct mw_tree_form {
     double share_minimum;   /* percent of the whole; what has less is summed           */
 } mw_tree_form;
 
+/* With an [older] snapshot (else NULL) it is a tree of what changed: by that its entries are
+ * sorted, and have their shares. */
 mw_status mw_tree_write_text(const mw_tree_form *form, const mw_snapshot *snapshot,
-                             const mw_screen *screen, mw_alloc *alloc, mw_error *reterr)
-    MW_MUST_CHECK;
+                             const mw_snapshot *older, const mw_screen *screen, mw_alloc *alloc,
+                             mw_error *reterr) MW_MUST_CHECK;

@@ -178,6 +178,19 @@ def test_formats_with_a_limit(versions, tmp_path):
     assert found["verdict"].startswith(f"{grown / 1024:.0f} KiB more is alive than before (")
 
 
+def test_a_call_tree(versions):
+    text = memwhy("diff", "--tree", *versions).stdout
+    head, _, tree = text.partition("    change       new  call tree\n")
+    assert head.startswith(memwhy("diff", *versions).stdout.partition("\n\n")[0])
+    first, *others = tree.splitlines()
+    assert re.match(r" +\+\d+ KiB +\d+ KiB  shop\.py:\d+ in <module>$", first), tree
+    assert "shop.py:15 in Cache.put" in tree and "in load" not in tree
+    assert "call tree" not in memwhy("diff", "--tree", versions[0], versions[0]).stdout
+    inverted = memwhy("diff", "--tree", "--invert", "--depth", 1, *versions).stdout
+    first = inverted.partition("and its callers below\n")[2].splitlines()[0]
+    assert first.endswith("shop.py:15 in Cache.put")
+
+
 def test_parts_are_compared(versions):
     both = as_json("diff", *versions)["totals"]
     part = as_json("diff", "--only", "shop.py", *versions)["totals"]
@@ -195,6 +208,8 @@ def test_parts_are_compared(versions):
     (("{old}", "{new}", "--fail-above", "much"), "--fail-above takes a size"),
     (("{old}", "{new}", "--fail-above", "-5%"), "--fail-above takes a size"),
     (("{old}", "/dev/null"), ""),
+    (("{old}", "{new}", "--invert"), "--invert goes with --tree"),
+    (("{old}", "{new}", "--depth", "3"), "--depth goes with --tree"),
     (("{old}", "{new}", "--markdown", "/nowhere/x"), "No such file or directory"),
     (("{old}", "{new}", "--json", "{new}"), "would overwrite the capture"),
     (("{old}", "{new}", "--markdown", "{old}"), "--markdown would overwrite the capture"),

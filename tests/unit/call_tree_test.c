@@ -137,6 +137,22 @@ static twin_stack stack_of_node(const mw_call_tree *tree, uint32_t node,
     return stack;
 }
 
+/* What changed in and below each node, added up anew. */
+static void check_changed(const mw_call_tree *tree)
+{
+    for (uint32_t i = 0; i < tree->node_count; i++) {
+        uint64_t changed = 0;
+
+        for (uint32_t below = i; below < tree->nodes[i].end; below++) {
+            uint64_t now = tree->nodes[below].now.self_bytes;
+            uint64_t before = tree->before[below].self_bytes;
+
+            changed += now > before ? now - before : before - now;
+        }
+        CHECK_EQ(tree->changed[i], changed);
+    }
+}
+
 static void check_tree(const snapshot_model *model, const snapshot_model *older,
                        const mw_call_options *options)
 {
@@ -160,6 +176,8 @@ static void check_tree(const snapshot_model *model, const snapshot_model *older,
         expected = twin_sums(older, &stack, options);
         check_sums(&tree.before[i], &expected);
     }
+    if (tree.changed != NULL)
+        check_changed(&tree);
     CHECK_EQ(tree.nodes[0].now.bytes, mw_snapshot_live_bytes(snapshot));
     mw_call_tree_done(&tree);
     CHECK_EQ(failing.live_blocks, 0);
@@ -174,6 +192,7 @@ static void check_trees(bool has_older)
         mw_call_options options = {.merges_lines = seed % 2 != 0,
                                    .is_inverted = seed / 2 % 2 != 0,
                                    .folds_recursion = seed / 4 % 2 != 0,
+                                   .sorts_by_change = seed / 16 % 2 != 0,
                                    .depth_maximum = seed / 8 % 2 != 0 ? 3 : 0};
 
         check_tree(&model, has_older ? &older : NULL, &options);
@@ -370,7 +389,8 @@ TEST(call_tree, returns_every_byte_whichever_allocation_fails)
     mw_snapshot *snapshot = model_snapshot(&model), *older = model_snapshot(&older_model);
 
     for (int inverted = 0; inverted < 2; inverted++) {
-        mw_call_options options = {.is_inverted = inverted != 0, .keeps_sites = true};
+        mw_call_options options = {
+            .is_inverted = inverted != 0, .keeps_sites = true, .sorts_by_change = inverted == 0};
         mw_status status = MW_NO_MEMORY;
 
         for (size_t nth = 0; status != MW_OK; nth++) {

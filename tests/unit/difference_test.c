@@ -100,6 +100,28 @@ TEST(difference, by_traceback_is_the_golden_one)
     check_shop(mw_difference_write_text, MW_GROUP_TRACEBACK, false, "diff_traceback.txt");
 }
 
+static void check_tree(const mw_tree_form *form, const char *golden)
+{
+    shop_difference shop;
+    mw_buffer text;
+
+    shop_difference_init(&shop, shop_snapshot(), later_shop());
+    shop.difference.tree = form;
+    CHECK_OK(write_with(&shop, mw_difference_write_text, mw_alloc_system(), &text, NULL));
+    check_golden(golden, text.bytes, text.length);
+    mw_buffer_done(&text);
+    shop_difference_done(&shop);
+}
+
+TEST(difference, as_a_call_tree_is_the_golden_one)
+{
+    const mw_tree_form form = {.share_minimum = 1};
+    const mw_tree_form inverted = {.share_minimum = 1, .is_inverted = true, .depth_maximum = 3};
+
+    check_tree(&form, "diff_tree.txt");
+    check_tree(&inverted, "diff_tree_inverted.txt");
+}
+
 TEST(difference, as_markdown_is_the_golden_one)
 {
     check_shop(mw_difference_write_markdown, MW_GROUP_LINE, false, "diff_line.md");
@@ -247,18 +269,57 @@ TEST(difference, does_not_name_many_small_lines)
     check_sentence(older, newer, "4000 B more is alive than before (8000 B, not 4000 B).");
 }
 
+/* What grew must not hide what shrank beside it. */
+TEST(difference, as_a_call_tree_shows_what_cancels_out)
+{
+    const holding older[] = {{1, 4000}, {3, 900}, {0}};
+    const holding newer[] = {{2, 4000}, {3, 900}, {0}};
+    const mw_tree_form form = {.share_minimum = 10};
+    shop_difference shop;
+    mw_buffer text;
+
+    shop_difference_init(&shop, holdings(older), holdings(newer));
+    shop.difference.tree = &form;
+    CHECK_OK(write_with(&shop, mw_difference_write_text, mw_alloc_system(), &text, NULL));
+    assert_non_null(strstr(text.bytes, "   +4000 B    4000 B  shop/app.py:2 in main\n"
+                                       "   -4000 B       0 B  shop/app.py:1 in main\n\n"));
+    assert_null(strstr(text.bytes, "app.py:3"));
+    assert_null(strstr(text.bytes, "more\n"));
+    mw_buffer_done(&text);
+    shop_difference_done(&shop);
+}
+
+TEST(difference, as_a_call_tree_says_nothing_where_nothing_changed)
+{
+    const holding lines[] = {{1, 4000}, {0}};
+    const mw_tree_form form = {.share_minimum = 0};
+    shop_difference shop;
+    mw_buffer text;
+
+    shop_difference_init(&shop, holdings(lines), holdings(lines));
+    shop.difference.tree = &form;
+    CHECK_OK(write_with(&shop, mw_difference_write_text, mw_alloc_system(), &text, NULL));
+    assert_null(strstr(text.bytes, "call tree"));
+    mw_buffer_done(&text);
+    shop_difference_done(&shop);
+}
+
 /* ── failure ─────────────────────────────────────────────────────────────────────── */
 
 TEST(difference, returns_every_byte_whichever_allocation_fails)
 {
-    const difference_writer writers[] = {mw_difference_write_text, mw_difference_write_markdown};
+    const difference_writer writers[] = {mw_difference_write_text, mw_difference_write_markdown,
+                                         mw_difference_write_text};
+    const mw_tree_form form = {.share_minimum = 1};
     shop_difference shop;
 
     shop_difference_init(&shop, shop_snapshot(), later_shop());
     shop.difference.by = MW_GROUP_TRACEBACK;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         mw_status status;
         size_t nth = 0;
+
+        shop.difference.tree = i == 2 ? &form : NULL;
 
         do {
             mw_failing_alloc failing = mw_failing_alloc_at(nth);
@@ -282,6 +343,9 @@ int main(void)
         CASE(difference, by_line_is_the_golden_one),
         CASE(difference, by_file_in_colour_is_the_golden_one),
         CASE(difference, by_traceback_is_the_golden_one),
+        CASE(difference, as_a_call_tree_is_the_golden_one),
+        CASE(difference, as_a_call_tree_shows_what_cancels_out),
+        CASE(difference, as_a_call_tree_says_nothing_where_nothing_changed),
         CASE(difference, as_markdown_is_the_golden_one),
         CASE(difference, as_markdown_by_traceback_is_the_golden_one),
         CASE(difference, sums_up_the_rows_that_are_left_out),
