@@ -8,6 +8,8 @@ import sys
 
 from memwhy import _memwhy
 
+_COUNT_MAXIMUM = 2**31 - 1
+_TIMEOUT_MAXIMUM = 10**9  # seconds: some thirty years
 _SMALL_HEAP_BLOCKS = 1_000_000  # below, walking costs less than forking and reading twice
 
 
@@ -26,15 +28,26 @@ def _parse(answer):
     return json.loads(answer)
 
 
-def _check_number(name, value, least):
+def _shown(value):
+    """For a sentence: what somebody gave us may be of any length, or not be printable."""
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check_number(name, value, least, most=None):
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name} must be a whole number from {least}, not {value!r}")
+        raise ValueError(f"{name} must be a whole number from {least}, not {_shown(value)}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be a whole number up to {most}, not {_shown(value)}")
 
 
 def _check_limits(timeout, memory_limit):
-    if not isinstance(timeout, (int, float)) or not timeout > 0:
-        raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
-    _check_number("memory_limit", 0 if memory_limit is None else memory_limit, 0)
+    if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout > 0:
+        raise ValueError(f"timeout must be a number of seconds above 0, not {_shown(timeout)}")
+    _check_number("memory_limit", 0 if memory_limit is None else memory_limit, 0, sys.maxsize)
 
 
 class _Child:
@@ -47,7 +60,7 @@ class _Child:
         self._end = None
         self._getpid = os.getpid
         self._owner = os.getpid()
-        self._timeout = timeout
+        self._timeout = timeout = min(timeout, _TIMEOUT_MAXIMUM)
         pid, descriptor, pause_ns, summary = _memwhy._heap_fork(timeout, memory_limit or 0)
         self._child = pid, descriptor
         self._end = _memwhy._heap_end
@@ -419,7 +432,7 @@ class Heap(_Printed):
 
     def top(self, count=10):
         """A list of (Node, Path) of the objects that retain most."""
-        _check_number("count", count, 1)
+        _check_number("count", count, 1, _COUNT_MAXIMUM)
         rows = self._child.ask("top", count)["rows"]
         return [(Node(row), path) for row in rows
                 for path in _paths(row)]
@@ -434,7 +447,7 @@ class Heap(_Printed):
 
     def why(self, obj, *, paths=3):
         """Why obj was alive: a Why."""
-        _check_number("paths", paths, 1)
+        _check_number("paths", paths, 1, _COUNT_MAXIMUM)
         return Why(self._object(obj, paths))
 
     def retained(self, obj):
@@ -454,7 +467,7 @@ class Heap(_Printed):
 
     def paths(self, obj, count=3):
         """A list of Path: up to count ways from roots to obj that differ where they can."""
-        _check_number("count", count, 1)
+        _check_number("count", count, 1, _COUNT_MAXIMUM)
         return _paths(self._object(obj, count))
 
     # ── leaks ──
@@ -468,7 +481,7 @@ class Heap(_Printed):
 
     def garbage(self, count=20):
         """What waits for the collector: a Garbage with up to count nodes."""
-        _check_number("count", count, 0)
+        _check_number("count", count, 0, _COUNT_MAXIMUM)
         return Garbage(self._child.ask("garbage", count))
 
     def diff(self, older):
@@ -502,7 +515,7 @@ def why(obj, /, *, paths=3, forked=None, timeout=300, memory_limit=None):
     forked=True does the work in a child, as memwhy.heap() does; False here, while the
     program stands still; None (default) here if the heap is small.
     """
-    _check_number("paths", paths, 1)
+    _check_number("paths", paths, 1, _COUNT_MAXIMUM)
     _check_limits(timeout, memory_limit)
     if forked is None:
         forked = not _is_small()

@@ -515,11 +515,63 @@ refuses(RuntimeError, "call memwhy.start() before", heap.sites)
 refuses(ValueError, "timeout must be", lambda: memwhy.heap(timeout=0))
 refuses(ValueError, "memory_limit must be", lambda: memwhy.heap(memory_limit=-5))
 refuses(ValueError, "paths must be", lambda: memwhy.why(heap, paths=0))
+refuses(ValueError, "share must be", lambda: heap.suspects(float("nan")))
+# More than any machine's number holds would be cut, to 0 perhaps.
+for huge in (2**31, 2**64, 10**400):
+    refuses(ValueError, "count must be a whole number up to", lambda: heap.top(huge))
+    refuses(ValueError, "count must be a whole number up to", lambda: heap.garbage(huge))
+    refuses(ValueError, "count must be a whole number up to", lambda: heap.paths(heap, huge))
+    refuses(ValueError, "paths must be a whole number up to", lambda: heap.why(heap, paths=huge))
+for huge in (2**63, 10**400):
+    refuses(ValueError, "memory_limit must be", lambda: memwhy.heap(memory_limit=huge))
+    refuses(ValueError, "memory_limit must be",
+            lambda: memwhy.growth(forked=False, memory_limit=huge))
+for bad in (0, -1, float("nan"), True, "soon", None, [0] * 1000):
+    refuses(ValueError, "timeout must be", lambda: memwhy.heap(timeout=bad))
+for long in (float("inf"), 10**400):
+    memwhy.heap(timeout=long).close()
+for bad in (1.5, "1 GiB", -1, True):
+    refuses(ValueError, "memory_limit must be", lambda: memwhy.why(heap, memory_limit=bad))
+try:
+    memwhy.heap(timeout="x" * 10_000)
+except ValueError as error:
+    assert len(str(error)) < 200
 assert heap.types()
 heap.close()
 heap.close()
 refuses(ValueError, "this heap is closed", lambda: heap.top())
 assert heap.types(), "rows that were asked for stay"
+""")
+
+
+def test_an_address_that_is_no_object_is_nobody():
+    run("""
+import gc
+import memwhy
+class Gone:
+    pass
+kept, gone = [Gone(), []], Gone()
+address = id(gone)
+before = memwhy.heap()
+del gone
+gc.collect()
+with memwhy.heap() as heap:
+    known = id(kept)
+    for number in (0, 1, 8, 4096, known + 1, known + 8, known - 16, 2**47, 2**63, 2**64 - 1,
+                   id(memwhy) | 7, address):
+        assert heap._child.ask("object", number, 3) == {}, hex(number)
+    assert heap._child.ask("object", known, 3)["id"] == known
+# In the older picture it is alive, and is told of.
+assert before._child.ask("object", address, 3)["type"] == "__main__.Gone"
+# Whoever was given its place and is of another type is not taken for it.
+others = [bytearray() for _ in range(10_000)]
+for other in others:
+    try:
+        before.retained(other)
+    except ValueError as error:
+        assert "no such object of type bytearray" in str(error)
+    else:
+        raise AssertionError("an object that was not there yet")
 """)
 
 

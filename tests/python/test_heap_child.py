@@ -165,6 +165,44 @@ print(memwhy.why(memwhy.heap, forked=False).retained > 0)
 """)
 
 
+def test_no_descriptor_left_is_one_clear_sentence():
+    run("""
+import resource
+import memwhy
+memwhy.heap().close()
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+try:
+    memwhy.heap()
+except RuntimeError as error:
+    assert "no socket for looking at the heap: Too many open files" in str(error), error
+else:
+    raise AssertionError
+assert memwhy.why(memwhy.heap, forked=False).retained > 0
+""")
+
+
+@pytest.mark.no_sanitizer("has an address space of its own to limit")
+def test_a_heap_bigger_than_the_system_allows_is_one_clear_sentence():
+    run("""
+import json, resource
+import memwhy
+memwhy.why(memwhy, forked=False)
+kept = [[i] for i in range(200_000)]
+with open("/proc/self/statm") as file:
+    pages = int(file.read().split()[0])
+limit = pages * resource.getpagesize() + (8 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for call in (lambda: memwhy.heap(), lambda: memwhy.why(kept, forked=False)):
+    try:
+        call()
+    except MemoryError as error:
+        assert "which is what memory_limit or the system leaves for it" in str(error), error
+    else:
+        raise AssertionError
+assert sum(len(one) for one in kept) == 200_000
+""")
+
+
 def test_an_interrupt_ends_the_wait(heap_subject):
     run("""
 import gc, os, signal, sys, threading, time
