@@ -23,6 +23,7 @@ _NAME_COLUMNS = 14
 _STATE_COLUMNS = 13
 _BLOCKS = 1000
 _DEPTH = 40
+_EXPLAINED_LEAST = 0.98
 _VALUE_LENGTH_MAXIMUM = 200
 
 # What is lost when a mechanism is not in force.  Speed is regained by exact, slower code.
@@ -30,6 +31,7 @@ _COSTS_SPEED = ("marks", "pools", "detour")
 _CONSEQUENCES = {
     "reuse": "objects taken from free lists keep the line of their first allocation",
     "capi-domains": "memory that C extensions report is not counted",
+    "graph": "heap(), why() and growth() refuse",
 }
 
 
@@ -274,6 +276,25 @@ def _check_reuse(mechanisms):
                  if right else "an object from one has a former line")
 
 
+class _Met:
+    """A class of which there are as many objects as the trial makes."""
+
+
+def _check_graph():
+    """A walk of the heap in a child, as memwhy.heap() makes it, finds what there is."""
+    kept = [_Met() for _ in range(_BLOCKS)]
+    try:
+        with memwhy.heap(timeout=20) as heap:
+            count = next((row.count for row in heap.types() if row.type.endswith("._Met")), 0)
+            explained = heap.explained
+    except (RuntimeError, MemoryError, TimeoutError) as error:
+        yield _check("objects", None, 0, str(error))
+        return
+    yield _check("objects", count == len(kept), count, f"{count} of {len(kept)} met by a walk")
+    yield _check("references", explained >= _EXPLAINED_LEAST, round(explained * 100),
+                 f"{explained:.2%} of all counts explained by it")
+
+
 def _compared_marks():
     in_force, comparisons, mismatches = _memwhy._check_marks()
     if not in_force and not mismatches:
@@ -378,7 +399,7 @@ def examine():
     found["allocator"] = _memwhy._doctor()["allocator"]
     found["other_tracers"] = _other_tracers()
     found["unknown_disabled"] = _memwhy._doctor()["unknown_disabled"]
-    checks = [*_check_layout(), *_check_marks()]
+    checks = [*_check_layout(), *_check_marks(), *_check_graph()]
     mechanisms, more = _trace()
     found["mechanisms"] = _with_need(mechanisms)
     found["checks"] = checks + more

@@ -3,6 +3,7 @@
 
 #include "pyext/heap_functions.h"
 
+#include "pyext/heap_check.h"
 #include "pyext/heap_child.h"
 #include "pyext/live_heap.h"
 #include "pyext/raise.h"
@@ -302,8 +303,33 @@ static PyObject *heap_learn(PyObject *module, PyObject *instance)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(heap_check_doc,
+             "_heap_check($module, samples, /)\n"
+             "--\n\n"
+             "Before any walk: find out whether objects lie in memory as we know, from a\n"
+             "list of tuples (object, sys.getsizeof(object), tuple of referents).  Raises\n"
+             "RuntimeError if not; what was found out once is not looked for again.");
+
+static PyObject *heap_check(PyObject *module, PyObject *samples)
+{
+    const char *wrong;
+
+    if (!PyList_Check(samples)) {
+        PyErr_SetString(PyExc_TypeError, "samples must be a list");
+        return NULL;
+    }
+    wrong = mw_heap_check(samples);
+    if (wrong != NULL)
+        return PyErr_Format(PyExc_RuntimeError,
+                            "memwhy does not look at the objects of this Python, since %s", wrong);
+    if (PyErr_Occurred())
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef mw_heap_methods[] = {
     {"_heap_learn", heap_learn, METH_O, heap_learn_doc},
+    {"_heap_check", heap_check, METH_O, heap_check_doc},
     {"_heap_fork", heap_fork, METH_VARARGS, heap_fork_doc},
     {"_heap_ask_child", heap_ask_child, METH_VARARGS, heap_ask_child_doc},
     {"_heap_end", heap_end, METH_VARARGS, heap_end_doc},

@@ -497,6 +497,16 @@ static inline int mw_layout_frame_depth(const mw_py_frame *frame, const PyCodeOb
                : -1;
 }
 
+/* What is in force here, and what this release does not show: a phrase. */
+static inline const char *mw_layout_shortcoming(void)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return "layouts of objects checked";
+#else
+    return "layouts of objects checked; what running frames have on their stacks is held from C";
+#endif
+}
+
 /* ── the interpreter ─────────────────────────────────────────────────────────────── */
 
 /* Calls [note] for each reference that the interpreter's own structures and those of its

@@ -10,6 +10,7 @@ static mw_mechanism_state mechanisms[MW_MECHANISM_COUNT] = {
     [MW_MECHANISM_REUSE] = {"reuse", "lines of objects taken from free lists", .detail = ""},
     [MW_MECHANISM_DETOUR] = {"detour", "hearing of such objects without a lock", .detail = ""},
     [MW_MECHANISM_CAPI_DOMAINS] = {"capi-domains", "memory that extensions report", .detail = ""},
+    [MW_MECHANISM_GRAPH] = {"graph", "looking at objects: heap(), why(), growth()", .detail = ""},
 };
 
 static bool is_named(const char *name, const char *wanted, size_t length)

@@ -17,6 +17,7 @@ enum mw_mechanism {
     MW_MECHANISM_REUSE,        /* objects taken from free lists              (reuse_hooks)      */
     MW_MECHANISM_DETOUR,       /* 3.11, 3.12: told of them by a jump         (reuse_detour)     */
     MW_MECHANISM_CAPI_DOMAINS, /* PyTraceMalloc_Track and Untrack            (capi_domains)     */
+    MW_MECHANISM_GRAPH,        /* walks of the heap                          (heap_check)       */
     MW_MECHANISM_COUNT,
 };
 

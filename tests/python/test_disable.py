@@ -12,7 +12,7 @@ from processes import PROGRAMS, environment, python, run
 from memwhy import _memwhy, _self_check
 
 MEMWHY = Path(sys.executable).with_name("memwhy")
-NAMES = ["marks", "pools", "reuse", "detour", "capi-domains"]
+NAMES = ["marks", "pools", "reuse", "detour", "capi-domains", "graph"]
 SWITCHES = ["", *NAMES, "all"]
 SAMPLE = ["test_tracing.py"]
 
@@ -99,6 +99,20 @@ def test_the_doctor_says_what_is_switched_off(switch):
     assert found["environment"]["MEMWHY_DISABLE"] == switch
 
 
+def test_without_graph_nobody_looks_at_objects():
+    for call in ("memwhy.heap()", "memwhy.why(memwhy)", "memwhy.growth()"):
+        said = run(f"""
+            import memwhy
+            for _ in range(2):
+                try:
+                    {call}
+                except RuntimeError as error:
+                    print(error)
+        """, env=without("graph"))
+        assert said == 2 * ("memwhy does not look at the objects of this Python, since graph is "
+                            "switched off by MEMWHY_DISABLE\n"), said
+
+
 # ── names that are none ───────────────────────────────────────────────────────────────
 
 IMPORT = "import memwhy; print(memwhy._memwhy._doctor()['unknown_disabled'])"
@@ -113,7 +127,7 @@ def test_an_unknown_name_is_one_warning(value, unknown):
     assert done.returncode == 0 and done.stdout == f"{unknown}\n"
     assert done.stderr.count("\n") == 1 and done.stderr.endswith(
         f'RuntimeWarning: MEMWHY_DISABLE names "{unknown}", which memwhy does not know; it knows '
-        "all, marks, pools, reuse, detour, capi-domains\n")
+        "all, marks, pools, reuse, detour, capi-domains, graph\n")
 
 
 def test_an_unknown_name_never_fails_the_host():

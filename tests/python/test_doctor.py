@@ -60,6 +60,8 @@ ALL_IS_WELL = {
         mechanism("detour", "hearing of such objects without a lock",
                   "this Python tells of them itself", in_force=False, needed=False),
         mechanism("capi-domains", "memory that extensions report", "12 import slots"),
+        mechanism("graph", "looking at objects: heap(), why(), growth()",
+                  "layouts of objects checked"),
     ],
     "checks": [check("frames", "40 deep, as the public functions say", count=40),
                check("offsets", "this version tells debuggers none", None, 0),
@@ -100,6 +102,12 @@ def less_exact(found):
     found["permissions"].update(address_space_limit=500_000_000, ptrace_scope=None)
 
 
+def no_graph(found):
+    found["mechanisms"][5].update(in_force=False, detail="static types are not as memwhy knows them")
+    found["checks"].append(check("objects", "memwhy does not look at the objects of this Python, "
+                                 "since static types are not as memwhy knows them", None, 0))
+
+
 def failed_marks(found):
     found["mechanisms"][0].update(in_force=False, detail="3 of 564 new frames showed an old mark")
     found["checks"].append(check("new frames", "3 of 564 showed an old mark", False, 564))
@@ -109,7 +117,7 @@ def failed_account(found):
     found["checks"].append(check("blocks", "999 of 1000 objects found at their line", False, 999))
 
 
-PAGES = [all_is_well, fallbacks, less_exact, failed_marks, failed_account]
+PAGES = [all_is_well, fallbacks, less_exact, no_graph, failed_marks, failed_account]
 
 
 @pytest.mark.parametrize("edit", PAGES)

@@ -395,6 +395,7 @@ with memwhy.heap() as heap:
     assert ("app/views.py", 5) in lines, lines
     text = str(heap)
     assert "references explained" in text and "_cache" in text
+    assert ("stacks" in text) == (sys.version_info < (3, 14)), text
     whole = heap.why(views._cache["/user/7"][3])
     assert whole.paths[0].expression == "sys.modules['app.views']._cache['/user/7'][3]"
     assert whole.dominators[1].retained == first.retained, whole.dominators

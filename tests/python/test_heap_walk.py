@@ -130,6 +130,38 @@ assert not any(type(o) is dict and o.keys() == {"value"} for o in gc.get_objects
 """)
 
 
+@pytest.mark.parametrize("sample, words", [
+    ("([1], 100, (object(),))", "objects refer to what memwhy does not find in them"),
+    ("(heap_subject.Secret([]), 0, (None,))", "objects refer to what memwhy does not find"),
+    ("([1], 10**6, (1,))", "objects are not as large as memwhy finds them"),
+    ("('x' * 10000, 49, ())", "objects are not as large as memwhy finds them"),
+])
+def test_layouts_that_are_not_as_we_know_them_are_refused(sample, words, heap_subject):
+    run(f"""
+import sys
+sys.path.insert(0, sys.argv[1])
+import heap_subject, memwhy
+from memwhy import _memwhy
+for attempt in range(2):
+    try:
+        _memwhy._heap_check([{sample}])
+    except RuntimeError as error:
+        assert "memwhy does not look at the objects of this Python, since" in str(error)
+        assert {words!r} in str(error), error
+    else:
+        raise AssertionError("was not refused")
+for call in (memwhy.heap, memwhy.growth, lambda: memwhy.why(memwhy)):
+    try:
+        call()
+    except RuntimeError as error:
+        assert {words!r} in str(error), error
+    else:
+        raise AssertionError("was not refused")
+graph = next(one for one in _memwhy._doctor()["mechanisms"] if one["name"] == "graph")
+assert not graph["in_force"] and {words!r} in graph["detail"], graph
+""", heap_subject)
+
+
 @pytest.mark.parametrize("walk", [
     "_memwhy._heap_ask('summary', 0, 0, 0, 0)",
     "memwhy.heap().close()",
