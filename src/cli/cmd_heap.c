@@ -118,8 +118,8 @@ static mw_status write_suspects(mw_subject_heap *subject, const heap_options *op
     }
     if (status == MW_OK && suspects.count == 0)
         mw_sink_format(sink,
-                       "Nobody is suspected: no object retains %.4g%% of the heap by itself, "
-                       "and no few hold that together.\n",
+                       "Nobody is suspected: no object retains %.4g%% of the heap, nor do a few "
+                       "together.\n",
                        options->share);
     mw_suspects_done(&suspects);
     return status;

@@ -123,7 +123,7 @@ static uint32_t step_from(finder *self, uint32_t node, const char **rest, bool t
         if (strcmp(text_of(self), ".__dict__") == 0)
             dict = graph->edges[i];
     }
-    if (found == 0 && dict != 0 && !through_dict && **rest == '.')
+    if (found == 0 && dict != 0 && !through_dict)
         return step_from(self, dict, rest, true);
     *rest = furthest;
     return found;
@@ -168,8 +168,6 @@ static mw_status find_path(finder *self, mw_heap_found *found, mw_error *reterr)
         const char *before = rest;
 
         node = step_from(self, node, &rest, is_module_dict);
-        if (self->text.sink.status != MW_OK)
-            return fail_memory(reterr);
         if (node == 0)
             return mw_error_set(
                 reterr, MW_BAD_INPUT, "this heap has nothing at \"%.*s\" of \"%.100s\".",
@@ -247,7 +245,6 @@ static mw_status find_type(finder *self, mw_heap_found *found, uint32_t limit, m
     const mw_object_graph *graph = self->study->view->graph;
     uint32_t type_count = self->study->view->type_count;
     uint8_t *is_wanted = mw_alloc_new(self->study->alloc, type_count);
-    mw_status status = MW_OK;
 
     if (is_wanted == NULL)
         return fail_memory(reterr);
@@ -257,11 +254,7 @@ static mw_status find_type(finder *self, mw_heap_found *found, uint32_t limit, m
             if (is_wanted[graph->nodes[node].type])
                 keep(self->study, found, node, limit);
     mw_alloc_release(self->study->alloc, is_wanted, type_count);
-    if (self->text.sink.status != MW_OK)
-        status = fail_memory(reterr);
-    else if (found->count == 0)
-        status = fail_type(self, reterr);
-    return status;
+    return found->count != 0 ? MW_OK : fail_type(self, reterr);
 }
 
 mw_status mw_heap_find_what(mw_heap_found *ret_found, mw_heap_study *study, const char *what,
@@ -282,7 +275,8 @@ mw_status mw_heap_find_what(mw_heap_found *ret_found, mw_heap_study *study, cons
         status = find_path(&self, ret_found, reterr);
     else
         status = find_type(&self, ret_found, limit, reterr);
-    if (status == MW_OK && self.text.sink.status != MW_OK)
+    /* What could not be compared was not found. */
+    if (self.text.sink.status != MW_OK)
         status = fail_memory(reterr);
     mw_buffer_done(&self.text);
     return status;

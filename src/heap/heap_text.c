@@ -130,8 +130,8 @@ static mw_status say_nobody(mw_heap_writer *writer)
     uint32_t position = 0;
     mw_status status;
 
-    mw_sink_text(line, "nobody is suspected: no object retains a large part of the heap, and no "
-                       "few hold one together.");
+    mw_sink_text(line, "nobody is suspected: no object retains a large part of the heap, nor do "
+                       "a few together.");
     if (mw_retained_largest(&study->tree, 1, &position) == 0)
         return MW_OK;
     mw_sink_text(line, " The most is retained by ");
@@ -215,13 +215,14 @@ static mw_status write_holders(mw_heap_writer *writer, const mw_suspect *suspect
     return status;
 }
 
-static void write_allocator(mw_heap_writer *writer, uint32_t node, uint32_t indent)
+static void write_allocator(mw_heap_writer *writer, const char *lead, uint32_t node,
+                            uint32_t indent)
 {
     mw_heap_place place = mw_heap_study_place(writer->study, node);
 
     if (place.file == NULL)
         return;
-    mw_sink_text(mw_heap_writer_line(writer), "allocated at ");
+    mw_sink_text(mw_heap_writer_line(writer), lead);
     mw_heap_writer_place(writer, &place, UINT32_MAX);
     mw_heap_writer_end(writer, indent, indent + 4, MW_STYLE_PLAIN);
 }
@@ -236,10 +237,8 @@ static void write_many(mw_heap_writer *writer, const mw_suspect *suspect, uint32
     mw_sink_format(line, " that C code holds retain %s, ", mw_size_format(suspect->bytes).text);
     mw_sink_format(line, "%s of the heap", share_of_heap(writer->study, suspect->bytes).text);
     mw_heap_writer_end(writer, 0, indent, MW_STYLE_STRONG);
-    mw_sink_text(line, "one of them is ");
-    say_object(writer, writer->study->tree.node_at[suspect->position]);
-    mw_heap_writer_end(writer, indent, indent, MW_STYLE_PLAIN);
-    write_allocator(writer, writer->study->tree.node_at[suspect->position], indent);
+    write_allocator(writer, "one of them was allocated at ",
+                    writer->study->tree.node_at[suspect->position], indent);
 }
 
 static mw_status write_accumulation(mw_heap_writer *writer, const mw_suspect *suspect,
@@ -258,7 +257,7 @@ static mw_status write_accumulation(mw_heap_writer *writer, const mw_suspect *su
         mw_sink_format(line, "; with what below it is suspected by itself, it retains %s",
                        mw_size_format(suspect->retained_bytes).text);
     mw_heap_writer_end(writer, indent, indent, MW_STYLE_PLAIN);
-    write_allocator(writer, node, indent);
+    write_allocator(writer, "allocated at ", node, indent);
     return status;
 }
 
@@ -289,7 +288,7 @@ static mw_status write_suspect(mw_heap_writer *writer, const mw_suspect *suspect
     mw_status status = MW_OK;
 
     if (number != 0)
-        mw_sink_format(writer->screen.sink, "%*u. ", NUMBER_COLUMNS - 2, number);
+        mw_sink_format(mw_heap_writer_line(writer), "%*u. ", NUMBER_COLUMNS - 2, number);
     if (suspect->kind == MW_SUSPECT_MANY) {
         write_many(writer, suspect, indent);
         return MW_OK;
@@ -426,8 +425,7 @@ static mw_status write_top(mw_heap_writer *writer, const uint32_t *positions, ui
     for (uint32_t i = 0; status == MW_OK && i < count; i++) {
         uint32_t node = study->tree.node_at[positions[i]];
 
-        mw_sink_format(writer->screen.sink, "%9s %10s  ",
-                       mw_size_format(mw_heap_study_retained(study, node)).text,
+        mw_sink_format(line, "%9s %10s  ", mw_size_format(mw_heap_study_retained(study, node)).text,
                        mw_size_format(mw_object_graph_size(study->view->graph, node)).text);
         status = say_path(writer, node);
         mw_sink_text(line, " (");

@@ -156,12 +156,15 @@ static mw_status write_holders(mw_heap_writer *writer, uint32_t node, uint32_t p
 /* ── what it keeps ───────────────────────────────────────────────────────────────── */
 
 static mw_status write_contents(mw_heap_writer *writer, uint32_t node, mw_heap_by by,
-                                const char *title, uint32_t least)
+                                const char *title)
 {
     mw_heap_table table;
     mw_status status = mw_heap_table_init_below(&table, writer->study, by, node);
+    /* One type is that of the object itself, and one line may be the unknown one. */
+    bool says_more =
+        status == MW_OK && (table.count > 1 || (by == MW_HEAP_BY_LINE && table.rows[0].group != 0));
 
-    if (status == MW_OK && table.count >= least) {
+    if (says_more) {
         mw_sink_text(mw_heap_writer_line(writer), title);
         mw_heap_writer_end(writer, 0, 0, MW_STYLE_PLAIN);
         mw_heap_writer_contents(writer, &table, CONTENTS_ROWS, STEP_INDENT);
@@ -182,9 +185,9 @@ mw_status mw_heap_why_write(uint32_t node, uint32_t paths, mw_heap_study *study,
     write_head(&writer, node);
     status = write_holders(&writer, node, paths);
     if (status == MW_OK)
-        status = write_contents(&writer, node, MW_HEAP_BY_TYPE, "retains:", 2);
+        status = write_contents(&writer, node, MW_HEAP_BY_TYPE, "retains:");
     if (status == MW_OK && study->view->facts.knows_lines)
-        status = write_contents(&writer, node, MW_HEAP_BY_LINE, "allocated by:", 1);
+        status = write_contents(&writer, node, MW_HEAP_BY_LINE, "allocated by:");
     written = mw_heap_writer_done(&writer);
     return status != MW_OK ? status : written;
 }

@@ -171,6 +171,26 @@ static uint32_t check_position(const graph_model *model, const mw_object_graph *
     return objects;
 }
 
+/* What a row is about, by type, adds up to the row. */
+static void check_sums(const mw_object_graph *graph, const mw_back_edges *back,
+                       const mw_dominators *tree, const mw_joint *joint, uint32_t position)
+{
+    mw_grouping grouping = mw_grouping_by_type(graph, GRAPH_MODEL_TYPES);
+
+    for (uint32_t i = 0; i < joint->count; i++) {
+        mw_retained_sum sums[GRAPH_MODEL_TYPES] = {{0}}, all = {0};
+
+        CHECK_OK(mw_joint_sums(&joint->rows[i], graph, back, tree, position, &grouping,
+                               mw_alloc_system(), sums));
+        for (uint32_t type = 0; type < GRAPH_MODEL_TYPES; type++) {
+            all.objects += sums[type].objects;
+            all.bytes += sums[type].bytes;
+        }
+        CHECK_EQ(all.objects, joint->rows[i].objects);
+        CHECK_EQ(all.bytes, joint->rows[i].bytes);
+    }
+}
+
 TEST(joint, objects_are_those_that_no_holder_has_alone)
 {
     uint32_t objects = 0;
@@ -188,6 +208,7 @@ TEST(joint, objects_are_those_that_no_holder_has_alone)
 
             CHECK_OK(mw_joint_init(&joint, &graph, &back, &tree, position, mw_alloc_system()));
             objects += check_position(&model, &graph, &tree, &joint, position);
+            check_sums(&graph, &back, &tree, &joint, position);
             mw_joint_done(&joint);
         }
         mw_back_edges_done(&back);
