@@ -11,6 +11,74 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
+/* ── roots in order ──────────────────────────────────────────────────────────────── */
+
+static bool comes_before(const mw_object_graph *graph, uint32_t a, uint32_t b)
+{
+    if (graph->roots[a].node != graph->roots[b].node)
+        return graph->roots[a].node < graph->roots[b].node;
+    return graph->roots[a].kind < graph->roots[b].kind;
+}
+
+/* A heap sort, since qsort may ask libc for memory, and a forked child must not. */
+static void sift_down(const mw_object_graph *graph, uint32_t *roots, uint32_t from, uint32_t count)
+{
+    for (uint32_t child; (child = 2 * from + 1) < count; from = child) {
+        uint32_t root = roots[from];
+
+        if (child + 1 < count && comes_before(graph, roots[child], roots[child + 1]))
+            child++;
+        if (!comes_before(graph, root, roots[child]))
+            return;
+        roots[from] = roots[child];
+        roots[child] = root;
+    }
+}
+
+static mw_status order_roots(mw_heap_study *study)
+{
+    const mw_object_graph *graph = study->view->graph;
+    uint32_t count = graph->root_count;
+    uint32_t *roots = mw_alloc_array(study->alloc, count, sizeof *roots);
+
+    if (roots == NULL)
+        return MW_NO_MEMORY;
+    study->roots = roots;
+    study->root_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        roots[i] = i;
+    for (uint32_t i = count / 2; i-- > 0;)
+        sift_down(graph, roots, i, count);
+    for (uint32_t left = count; left-- > 1;) {
+        uint32_t last = roots[0];
+
+        roots[0] = roots[left];
+        roots[left] = last;
+        sift_down(graph, roots, 0, left);
+    }
+    return MW_OK;
+}
+
+const mw_graph_root *mw_heap_study_root(const mw_heap_study *study, uint32_t node)
+{
+    const mw_graph_root *roots = study->view->graph->roots;
+    uint32_t low = 0, high = study->root_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (roots[study->roots[middle]].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == study->root_count || roots[study->roots[low]].node != node)
+        return NULL;
+    return &roots[study->roots[low]];
+}
+
+/* ── the analysis ────────────────────────────────────────────────────────────────── */
+
 mw_status mw_heap_study_init(mw_heap_study *ret_study, mw_heap_view *view, mw_alloc *alloc)
 {
     uint64_t begin_ns = now_ns();
@@ -26,6 +94,8 @@ mw_status mw_heap_study_init(mw_heap_study *ret_study, mw_heap_view *view, mw_al
         mw_routes_settle(&ret_study->routes);
         status = mw_dominators_init(&ret_study->tree, graph, alloc);
     }
+    if (status == MW_OK)
+        status = order_roots(ret_study);
     ret_study->analysis_ns = now_ns() - begin_ns;
     if (status != MW_OK)
         mw_heap_study_done(ret_study);
@@ -35,6 +105,9 @@ mw_status mw_heap_study_init(mw_heap_study *ret_study, mw_heap_view *view, mw_al
 void mw_heap_study_done(mw_heap_study *study)
 {
     mw_back_edges_done(&study->back);
+    if (study->alloc != NULL)
+        mw_alloc_release(study->alloc, study->roots, study->root_count * sizeof *study->roots);
+    study->roots = NULL;
     mw_dominators_done(&study->tree);
     mw_routes_done(&study->routes);
 }
@@ -69,17 +142,6 @@ uint64_t mw_heap_study_retained(const mw_heap_study *study, uint32_t node)
     uint64_t bytes = mw_dominators_retained(tree, tree->position_of[node]);
 
     return dict != 0 ? bytes + mw_dominators_retained(tree, tree->position_of[dict]) : bytes;
-}
-
-const mw_graph_root *mw_heap_study_root(const mw_heap_study *study, uint32_t node)
-{
-    const mw_object_graph *graph = study->view->graph;
-    const mw_graph_root *best = NULL;
-
-    for (uint32_t i = 0; i < graph->root_count; i++)
-        if (graph->roots[i].node == node && (best == NULL || graph->roots[i].kind < best->kind))
-            best = &graph->roots[i];
-    return best;
 }
 
 mw_heap_place mw_heap_study_place(const mw_heap_study *study, uint32_t node)

@@ -16,6 +16,8 @@ typedef struct mw_heap_study {
     mw_heap_view *view; /* borrowed */
     mw_routes routes;
     mw_dominators tree;
+    uint32_t *roots; /* owned; the graph's by node, then kind; see mw_heap_study_root */
+    uint32_t root_count;
     mw_back_edges back;         /* use mw_heap_study_back                   */
     mw_heap_line_numbers lines; /* zeros until mw_heap_study_lines succeeds */
     uint32_t garbage_count;     /* objects that no root reaches             */
