@@ -437,9 +437,9 @@ def show_backrefs(objs, max_depth=3, extra_ignore=(), filter=None, too_many=10, 
     gc.collect()
     referrers = _Referrers(objs, max_depth, extra_ignore,
                            sys.maxsize if filter else max(too_many, 0), untracked)
-    return _show_graph(objs, referrers.of, False, max_depth, extra_ignore, filter, too_many,
-                       highlight, filename, extra_info, refcounts and referrers.count, shortnames,
-                       output, is_proper_module, extra_node_attrs)
+    return _draw(objs, referrers.of, False, max_depth, extra_ignore, filter, too_many, highlight,
+                 filename, extra_info, refcounts and referrers.count, shortnames, output,
+                 is_proper_module, extra_node_attrs)
 
 
 def show_refs(objs, max_depth=3, extra_ignore=(), filter=None, too_many=10, highlight=None,
@@ -574,15 +574,21 @@ class _Drawing:
         return f"<graph of {len(self.source)} characters in graphviz's language>"
 
 
-def _show_graph(objs, edge_func, swap_source_target, max_depth=3, extra_ignore=(), filter=None,
-                too_many=10, highlight=None, filename=None, extra_info=None, refcounts=False,
-                shortnames=True, output=None, cull_func=None, extra_node_attrs=None):
-    """Draw what edge_func(obj) leads to from objs.  See show_backrefs()."""
+def _show_graph(objs, edge_func, swap_source_target, *arguments, **options):
+    """Draw what edge_func(obj) leads to from objs."""
     if not _isinstance(objs, (list, tuple)):
         objs = [objs]
+    gc.collect()
+    return _draw(objs, edge_func, swap_source_target, *arguments, **options)
+
+
+def _draw(objs, edge_func, swap_source_target, max_depth=3, extra_ignore=(), filter=None,
+          too_many=10, highlight=None, filename=None, extra_info=None, refcounts=False,
+          shortnames=True, output=None, cull_func=None, extra_node_attrs=None):
+    """The arguments are those of show_backrefs(); nothing is drawn behind an object that
+    cull_func(obj) is true for."""
     _check_target(filename, output)
     ignored = {*extra_ignore, *map(id, (objs, extra_ignore, sys._getframe(), sys._getframe(1)))}
-    gc.collect()
 
     def write(out):
         return _write(out, objs, edge_func, swap_source_target, max_depth, ignored, filter,
@@ -597,12 +603,10 @@ def _show_graph(objs, edge_func, swap_source_target, max_depth=3, extra_ignore=(
         write(text)
         return (graphviz.Source if graphviz else _Drawing)(text.getvalue())
     if filename and filename.endswith(".dot"):
-        dot_filename = filename
-        out = open(filename, "w", encoding="utf-8", errors="backslashreplace")
+        dot_filename, descriptor = filename, filename
     else:
         descriptor, dot_filename = tempfile.mkstemp(prefix="objgraph-", suffix=".dot", text=True)
-        out = open(descriptor, "w", encoding="utf-8", errors="backslashreplace")
-    with out:
+    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as out:
         drawn = write(out)
     print(f"Graph written to {dot_filename} ({drawn} nodes)")
     _present_graph(dot_filename, filename)
@@ -759,7 +763,8 @@ def _label_of_item(source, target, shortnames):
 
 def _edge_label(source, target, shortnames=True):
     name = None
-    if _isinstance(target, dict) and target is _memwhy._object_dict(source):
+    if _isinstance(target, dict) and target is _memwhy._object_dict(source) and not (
+            _isinstance(source, type)):  # which shows a proxy of it
         name = "__dict__"
     elif _isinstance(source, types.FrameType):
         name = _attribute_of_frame(source, target)

@@ -7,7 +7,7 @@
 
 #include "pyext/heap_tracked.h"
 
-enum { IS_FOUND = 1, IS_IGNORED = 2, IS_STOP = 4, IS_KNOWN = 8 };
+enum { IS_FOUND = 1, IS_HIDDEN = 2, IS_SHOWN = 4, IS_STOP = 8, IS_KNOWN = 16 };
 
 static void mark(mw_referrers *self, const void *object, uint8_t bit)
 {
@@ -22,13 +22,13 @@ static void mark(mw_referrers *self, const void *object, uint8_t bit)
 /* Since 3.15 a bytearray's bytes are an object that nobody else may hold. */
 static void ignore_private(mw_referrers *self)
 {
-    mark(self, mw_layout_interned(self->heap.interpreter), IS_IGNORED);
+    mark(self, mw_layout_interned(self->heap.interpreter), IS_HIDDEN);
     for (uint32_t node = 1; node < self->heap.graph.node_count; node++) {
         PyObject *object = mw_heap_object(&self->heap, node);
 
         if (object != NULL && PyByteArray_Check(object) &&
             mw_layout_bytearray_object(object) != NULL)
-            mark(self, mw_layout_bytearray_object(object), IS_IGNORED);
+            mark(self, mw_layout_bytearray_object(object), IS_HIDDEN);
     }
 }
 
@@ -37,26 +37,30 @@ static void mark_all(mw_referrers *self, const mw_referrers_question *question)
     if (question->everything)
         ignore_private(self);
     for (size_t i = 0; i < question->ignored_count; i++)
-        mark(self, (const void *)question->ignored[i], IS_IGNORED);
+        mark(self, (const void *)question->ignored[i], IS_HIDDEN);
     for (size_t i = 0; i < question->stop_count; i++)
         mark(self, question->stops[i], IS_STOP);
     for (uint32_t i = 0; i < self->heap.known_count; i++)
         self->marks[self->heap.known[i]] |= IS_KNOWN;
 }
 
-static bool is_hidden(const mw_referrers *self, const mw_referrers_question *question,
-                      uint32_t node)
+static bool may_be_shown(const mw_referrers *self, bool everything, uint32_t node)
 {
-    PyObject *object;
+    PyObject *object = mw_heap_object(&self->heap, node);
 
-    if (node == MW_GRAPH_ROOT || (self->marks[node] & IS_IGNORED) != 0)
-        return true;
-    object = mw_heap_object(&self->heap, node);
     if (object == NULL)
-        return !question->everything;
-    return mw_heap_is_half_made(object) ||
-           (mw_heap_may_be_growing(object) && (self->marks[node] & IS_KNOWN) == 0 &&
-            self->back.first[node] == self->back.first[node + 1]);
+        return everything && node != MW_GRAPH_ROOT;
+    return !mw_heap_is_half_made(object) &&
+           (!mw_heap_may_be_growing(object) || (self->marks[node] & IS_KNOWN) != 0 ||
+            self->back.first[node] < self->back.first[node + 1]);
+}
+
+/* Looks at each node once: that may mean to look at all of a large list. */
+static bool is_hidden(mw_referrers *self, bool everything, uint32_t node)
+{
+    if ((self->marks[node] & (IS_HIDDEN | IS_SHOWN)) == 0)
+        self->marks[node] |= may_be_shown(self, everything, node) ? IS_SHOWN : IS_HIDDEN;
+    return (self->marks[node] & IS_HIDDEN) != 0;
 }
 
 /* ── the search ──────────────────────────────────────────────────────────────────── */
@@ -91,7 +95,7 @@ static mw_status expand(mw_referrers *self, const mw_referrers_question *questio
          i++) {
         uint32_t referrer = self->back.edges[i];
 
-        if (referrer == last || is_hidden(self, question, referrer))
+        if (referrer == last || is_hidden(self, question->everything, referrer))
             continue;
         last = referrer;
         if (count++ >= question->too_many) {

@@ -26,6 +26,15 @@ static void fail(mw_heap *heap, mw_status status)
 
 /* ── edges ───────────────────────────────────────────────────────────────────────── */
 
+static inline uint32_t number_of(const mw_heap *heap, uintptr_t address)
+{
+    const uint32_t *slot = mw_pointer_map_peek(&heap->map, address);
+
+    if (__builtin_expect(slot != NULL, 1))
+        return *slot;
+    return mw_pointer_map_find(&heap->map, address);
+}
+
 /* Appends the edges among the references from [begin] to [end]. */
 static void link_range(linker *self, uint32_t begin, uint32_t end)
 {
@@ -40,12 +49,10 @@ static void link_range(linker *self, uint32_t begin, uint32_t end)
         return;
     }
     for (uint32_t i = begin; i < end; i++) {
-        const uint32_t *ahead = NULL;
-
         if (i + FETCH_SLOTS < batch->count)
-            ahead = mw_pointer_map_peek(&heap->map, (uintptr_t)batch->items[i + FETCH_SLOTS]);
-        __builtin_prefetch(ahead);
-        edges[kept] = mw_pointer_map_find(&heap->map, (uintptr_t)batch->items[i]);
+            __builtin_prefetch(
+                mw_pointer_map_peek(&heap->map, (uintptr_t)batch->items[i + FETCH_SLOTS]));
+        edges[kept] = number_of(heap, (uintptr_t)batch->items[i]);
         kept += edges[kept] != 0;
     }
     mw_object_graph_commit(&heap->graph, kept);
