@@ -65,13 +65,17 @@ test asan: NEEDS := compiler libraries python cmocka python-tests
 test-all: NEEDS := compiler libraries python cmocka clang python-tests
 lint: NEEDS := compiler libraries python cmocka clang clang-format
 
-$(environment): tools/requirements.txt
+$(environment): tools/requirements.txt tools/requirements-suites.txt
 	@$(prepare) $(NEEDS)
 	@[ -n "$(base)" ] || { echo "python3 is there now: run make again"; exit 1; }
 	@echo "making $(VENV) with $(base)" >&2
 	@rm -rf $(VENV)
 	@$(base) -m venv $(VENV)
 	@$(python) -m pip install --quiet --disable-pip-version-check -r $<
+	@# What tests want of other projects' sources; without it these tests are skipped.
+	@$(python) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary objgraph \
+	    --dest $(VENV)/suites -r tools/requirements-suites.txt || \
+	    echo "make: no sources of objgraph, so its test-suite is not run" >&2
 	@touch $@
 
 # --no-build-isolation and a lasting build directory: what did not change is not compiled.

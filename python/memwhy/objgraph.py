@@ -185,15 +185,12 @@ def show_growth(limit=10, peak_stats=None, shortnames=True, file=None, filter=No
 _ID_COLUMNS = {"old": 1, "current": 2, "new": 3, "deltas": 4}
 
 
-def _current_ids(shortnames, untracked):
-    found = collections.defaultdict(set)
-    for kind, ids in _memwhy._objects_ids(bool(untracked)):
-        name = _name_of(kind, shortnames)
-        if name in found:
-            found[name] |= ids
-        else:
-            found[name] = ids
-    return found
+def _take_ids(ids, shortnames, untracked):
+    """Replace what is in the sets of ids; the sets stay, so that none of them is new."""
+    for kept in ids.values():
+        kept.clear()
+    for kind, found in _memwhy._objects_ids(bool(untracked)):
+        ids[_name_of(kind, shortnames)] |= found
 
 
 def _print_ids(rows, file):
@@ -220,20 +217,26 @@ def get_new_ids(skip_update=False, limit=10, sortby="deltas", shortnames=None, f
     if sortby not in _ID_COLUMNS:
         raise ValueError(f"sortby must be 'old', 'current', 'new' or 'deltas', not {sortby!r}")
     if not _state:
-        _state.update(old={}, current={}, new=collections.defaultdict(set), shortnames=True)
+        _state.update({name: collections.defaultdict(set) for name in ("old", "current", "new")},
+                      shortnames=True)
     new_ids = _state["new"]
     if skip_update:
         return new_ids
     if shortnames is not None:
         _state["shortnames"] = shortnames
     gc.collect()
-    old_ids = _state["old"] = _state["current"]
-    current_ids = _state["current"] = _current_ids(_state["shortnames"], untracked)
-    new_ids.clear()
+    old_ids, current_ids = _state["current"], _state["old"]
+    _state.update(old=old_ids, current=current_ids)
+    _take_ids(current_ids, _state["shortnames"], untracked)
     rows = []
-    for name in {**current_ids, **old_ids}:
-        old, current = old_ids.get(name, set()), current_ids.get(name, set())
-        new_ids[name] = new = current - old
+    for name in [*new_ids, *(name for name in current_ids if name not in new_ids)]:
+        old, current, new = old_ids[name], current_ids[name], new_ids[name]
+        new.clear()
+        if not old and not current:
+            del old_ids[name], current_ids[name], new_ids[name]
+            continue
+        new |= current
+        new -= old
         rows.append((name, len(old), len(current), len(new), len(current) - len(old)))
     rows.sort(key=lambda row: (row[_ID_COLUMNS[sortby]], row[0]), reverse=True)
     if rows := rows[:limit]:
@@ -350,13 +353,14 @@ def find_backref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untrack
     max_depth is how many references it may have, extra_ignore ids of objects to pass over.
     """
     gc.collect()
-    ignored = [*extra_ignore, id(extra_ignore)]
+    subjects = [obj]
+    ignored = [*extra_ignore, id(extra_ignore), id(subjects)]
     if predicate is is_proper_module:
         stops = _proper_modules()
         ignored.append(id(stops))
-        return _memwhy._referrer_chain((obj,), stops, ignored, max_depth, sys.maxsize,
-                                       bool(untracked)) or [obj]
-    found, parents = _memwhy._referrer_tree((obj,), [], ignored, max_depth, sys.maxsize,
+        return _memwhy._referrer_chain(subjects, stops, ignored, max_depth, sys.maxsize,
+                                       bool(untracked)) or subjects
+    found, parents = _memwhy._referrer_tree(subjects, [], ignored, max_depth, sys.maxsize,
                                             bool(untracked))
     for place, candidate in enumerate(found):
         if predicate(candidate):
@@ -364,7 +368,7 @@ def find_backref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untrack
             while (place := parents[place]) >= 0:
                 chain.append(found[place])
             return chain
-    return [obj]
+    return subjects
 
 
 # ── graphs ───────────────────────────────────────────────────────────────────────────
