@@ -82,6 +82,18 @@ static void weigh_row(mw_leaks *leaks, mw_leak_row *row, double all_leaks, doubl
         add_rate(&leaks->leak_rate, &row->finding.rate);
 }
 
+/* Who is accused has its share of what the accused leak, so that the shares of the sentence are
+ * those of the rows, and add up to all of it. */
+static void share_among_accused(mw_leaks *leaks)
+{
+    for (uint32_t i = 0; i < leaks->row_count; i++) {
+        mw_leak_row *row = &leaks->rows[i];
+
+        if (is_accused(row))
+            row->share = fmax(0, row->finding.rate.slope) / fmax(1, leaks->leak_rate.slope);
+    }
+}
+
 static void weigh(mw_leaks *leaks)
 {
     double all_leaks = 0, all_growth = 0;
@@ -95,6 +107,7 @@ static void weigh(mw_leaks *leaks)
     }
     for (uint32_t i = 0; i < leaks->row_count; i++)
         weigh_row(leaks, &leaks->rows[i], all_leaks, all_growth);
+    share_among_accused(leaks);
     qsort(leaks->rows, leaks->row_count, sizeof *leaks->rows, by_harm);
 }
 
@@ -276,8 +289,7 @@ static void say_leaks(const mw_leaks *leaks, mw_sink *sink)
             if (i != 0)
                 mw_sink_text(sink, i + 1 == count ? " and " : ", ");
             mw_leaks_write_place(leaks, &leaks->rows[i], sink);
-            mw_sink_format(sink, " (%.0f%%)",
-                           100 * leaks->rows[i].finding.rate.slope / leaks->leak_rate.slope);
+            mw_sink_format(sink, " (%.0f%%)", 100 * leaks->rows[i].share);
         }
         if (named < count)
             mw_sink_format(sink, " and %u more", count - named);

@@ -22,7 +22,9 @@ typedef struct mw_leak_row {
     uint32_t group; /* among the groups' items                                           */
     mw_leak_finding finding;
     bool goes_along; /* a leak too small to be accused beside the others                 */
-    double share;    /* from 0 to 1: of a leak, of all that leaks; else of all that grows   */
+    /* From 0 to 1: of a leak that is accused, of what all of these leak; of one that goes along,
+     * of all that leaks; else of all that grows. */
+    double share;
 } mw_leak_row;
 
 typedef struct mw_leaks {

@@ -410,6 +410,29 @@ static uint32_t count_groups(mw_leak_scope scope)
     return count;
 }
 
+/* The sentence and the rows say the same shares. */
+TEST(leaks, have_shares_of_what_the_accused_leak_together)
+{
+    const line_story lines[] = {
+        {remembers, leak_less, 1}, {subscribes, leak_evenly, 2}, {starts_thread, leak_a_little, 3}};
+    double sum = 0;
+    story told = {0};
+
+    tell(&told, lines, 3, MOMENTS);
+    CHECK_EQ(told.leaks.counts[MW_VERDICT_LEAK], 2);
+    CHECK_EQ(told.leaks.along_count, 1);
+    for (int i = 0; i < 2; i++) {
+        const mw_leak_row *row = &told.leaks.rows[i];
+
+        sum += row->share;
+        CHECK(fabs(row->share - row->finding.rate.slope / told.leaks.leak_rate.slope) < 1e-9);
+    }
+    CHECK(fabs(sum - 1) < 1e-9);
+    CHECK(told.leaks.rows[2].goes_along);
+    CHECK(told.leaks.rows[2].share > 0 && told.leaks.rows[2].share < 0.05);
+    forget(&told);
+}
+
 TEST(leak_groups, are_the_lines_to_look_at)
 {
     CHECK_EQ(count_groups((mw_leak_scope){.by = MW_GROUP_LINE}), SHOP_LINES);
@@ -510,6 +533,7 @@ int main(void)
         CASE(leaks, name_those_that_go_along),
         CASE(leaks, without_totals_say_no_share),
         CASE(leaks, are_told_by_region),
+        CASE(leaks, have_shares_of_what_the_accused_leak_together),
         CASE(leak_groups, are_the_lines_to_look_at),
         CASE(leak_groups, gather_the_sites_of_a_line_wherever_they_are),
         CASE(leak_groups, are_those_whose_files_match),
