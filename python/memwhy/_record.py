@@ -22,7 +22,8 @@ def snapshot_to(path):
 
     It has what take_snapshot() has, as sums by line, and what was allocated since tracing
     began; `memwhy report` and `memwhy diff` read it.  The file is there whole or not at all.
-    Raises RuntimeError when not tracing, and OSError when it cannot be written.
+    Raises RuntimeError when not tracing, and OSError when it cannot be written; warns, as
+    take_snapshot() does, when something had taken memwhy's hooks out.
     """
     _memwhy._snapshot_to(path, describe())
 

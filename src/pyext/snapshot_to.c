@@ -6,6 +6,7 @@
 #include "pyext/raise.h"
 #include "pyext/recorder_look.h"
 #include "pyext/recorder_source.h"
+#include "pyext/tracing.h"
 #include "tracer/process_look.h"
 #include "tracer/recording.h"
 
@@ -85,7 +86,7 @@ static PyObject *take_single(single *self)
     mw_quiet quiet;
     mw_status status;
 
-    if (mw_recorded_now(&self->wanted.recorded) < 0)
+    if (mw_recorded_now(&self->wanted.recorded) < 0 || mw_tracing_mend_hooks() < 0)
         return NULL;
     quiet = mw_quiet_enter();
     status = mw_recorder_look(&self->wanted, &self->seen);
