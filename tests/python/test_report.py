@@ -464,7 +464,7 @@ def test_a_file_is_there_whole_or_not_at_all(shop, tmp_path):
 
 # ── the page ───────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize("command", ["report", "diff"])
+@pytest.mark.parametrize("command", ["run", "report", "diff", "leaks", "merge", "dump", "doctor"])
 def test_the_page_and_the_help_say_the_same(command):
     usage = memwhy("help", command).stdout
     assert usage == memwhy(command, "--help").stdout
