@@ -114,13 +114,26 @@ static int compare_blamed(const mw_snapshot *snapshot, const mw_blame *a, const 
     return order != 0 ? order : compare_lines(snapshot, a->frame, b->frame);
 }
 
-static int by_line_and_innermost(const void *a, const void *b, void *snapshot)
+static int compare_both_lines(const mw_snapshot *snapshot, const mw_blame *a, const mw_blame *b)
 {
-    const mw_blame *left = a;
-    const mw_blame *right = b;
-    int order = compare_blamed(snapshot, left, right);
+    int order = compare_blamed(snapshot, a, b);
 
-    return order != 0 ? order : compare_lines(snapshot, left->innermost, right->innermost);
+    return order != 0 ? order : compare_lines(snapshot, a->innermost, b->innermost);
+}
+
+/* Two functions may have one line: that of a lambda, say. */
+static int compare_functions(const mw_blame *a, const mw_blame *b)
+{
+    int order = compare_numbers(a->frame.index, b->frame.index);
+
+    return order != 0 ? order : compare_numbers(a->innermost.index, b->innermost.index);
+}
+
+static int by_lines_and_functions(const void *a, const void *b, void *snapshot)
+{
+    int order = compare_both_lines(snapshot, a, b);
+
+    return order != 0 ? order : compare_functions(a, b);
 }
 
 static int by_bytes(const void *a, const void *b, void *snapshot)
@@ -132,31 +145,56 @@ static int by_bytes(const void *a, const void *b, void *snapshot)
     return order != 0 ? order : compare_blamed(snapshot, left, right);
 }
 
+/* Sums what one line allocated for the line that is blamed; of the functions on them, those
+ * with the most bytes are named.  Returns where the next such part starts. */
+static uint32_t merge_part(const mw_blames *blames, const mw_blame *sorted, uint32_t first,
+                           uint32_t count, mw_blame *ret_part)
+{
+    uint64_t bytes = 0; /* of the present functions     */
+    uint64_t most_bytes = 0;
+    uint32_t at = first;
+
+    *ret_part = sorted[first];
+    ret_part->bytes = ret_part->blocks = 0;
+    for (; at < count; at++) {
+        if (compare_both_lines(blames->snapshot, &sorted[first], &sorted[at]) != 0)
+            break;
+        if (at != first && compare_functions(&sorted[at - 1], &sorted[at]) != 0)
+            bytes = 0;
+        bytes += sorted[at].bytes;
+        if (bytes > most_bytes) {
+            most_bytes = bytes;
+            ret_part->innermost = sorted[at].innermost;
+            ret_part->frame = sorted[at].frame;
+        }
+        ret_part->bytes += sorted[at].bytes;
+        ret_part->blocks += sorted[at].blocks;
+    }
+    return at;
+}
+
 /* Sums the run of equal lines that starts at [first]; returns where the next starts. */
 static uint32_t merge_run(const mw_blames *blames, const mw_blame *sorted, uint32_t first,
                           uint32_t count, mw_blame *ret_line)
 {
-    uint64_t innermost_bytes = 0; /* of the current innermost line     */
-    uint64_t most_bytes = 0;      /* of the largest innermost line yet */
+    mw_blame sum = sorted[first];
+    uint64_t most_bytes = 0; /* of the largest innermost line yet */
     uint32_t at = first;
 
-    *ret_line = sorted[first];
-    ret_line->bytes = ret_line->blocks = 0;
-    for (; at < count; at++) {
-        if (compare_blamed(blames->snapshot, &sorted[first], &sorted[at]) != 0)
-            break;
-        if (at != first &&
-            compare_lines(blames->snapshot, sorted[at - 1].innermost, sorted[at].innermost) != 0)
-            innermost_bytes = 0;
-        innermost_bytes += sorted[at].bytes;
-        if (innermost_bytes > most_bytes) {
-            most_bytes = innermost_bytes;
-            ret_line->innermost = sorted[at].innermost;
-            ret_line->frame = sorted[at].frame;
+    sum.bytes = sum.blocks = 0;
+    while (at < count && compare_blamed(blames->snapshot, &sorted[first], &sorted[at]) == 0) {
+        mw_blame part;
+
+        at = merge_part(blames, sorted, at, count, &part);
+        if (part.bytes > most_bytes) {
+            most_bytes = part.bytes;
+            sum.innermost = part.innermost;
+            sum.frame = part.frame;
         }
-        ret_line->bytes += sorted[at].bytes;
-        ret_line->blocks += sorted[at].blocks;
+        sum.bytes += part.bytes;
+        sum.blocks += part.blocks;
     }
+    *ret_line = sum;
     return at;
 }
 
@@ -170,7 +208,7 @@ static void merge_lines(mw_blames *blames)
     for (uint32_t i = 0; i < blames->site_count; i++)
         if (blames->sites[i].bytes != 0 || blames->sites[i].blocks != 0)
             blames->lines[count++] = blames->sites[i];
-    qsort_r(blames->lines, count, sizeof *blames->lines, by_line_and_innermost,
+    qsort_r(blames->lines, count, sizeof *blames->lines, by_lines_and_functions,
             (void *)blames->snapshot);
     for (uint32_t at = 0; at < count; at = next) {
         mw_blame line;
@@ -356,10 +394,14 @@ mw_frame mw_blames_caller(mw_blames *blames, mw_group_key key, const mw_row *row
 mw_frame mw_blames_innermost(mw_blames *blames, mw_group_key key, const mw_row *row)
 {
     row_range range = find_row(blames, key, row);
-    mw_frame first = {0};
+    const mw_blame *largest = NULL;
 
-    for (uint32_t i = range.first; i < range.end; i++)
-        if (first.index == 0 || blames->ordered[i].innermost.index < first.index)
-            first = blames->ordered[i].innermost;
-    return first;
+    for (uint32_t i = range.first; i < range.end; i++) {
+        const mw_blame *site = &blames->ordered[i];
+
+        if (largest == NULL || site->bytes > largest->bytes ||
+            (site->bytes == largest->bytes && site->innermost.index < largest->innermost.index))
+            largest = site;
+    }
+    return largest != NULL ? largest->innermost : (mw_frame){0};
 }

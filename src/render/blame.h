@@ -52,5 +52,6 @@ void mw_blames_done(mw_blames *blames); /* accepts a zeroed struct */
  * were allocated, or frame 0 when there is none or the row is that line itself. */
 mw_frame mw_blames_caller(mw_blames *blames, mw_group_key key, const mw_row *row);
 
-/* One of the lines that allocated what a row of a line, file or function group has. */
+/* Of the lines and functions that allocated what a row of a line, file or function group has,
+ * that of the site with the most bytes. */
 mw_frame mw_blames_innermost(mw_blames *blames, mw_group_key key, const mw_row *row);

@@ -300,6 +300,22 @@ TEST(report_text, a_deep_tree_stays_on_the_screen)
     mw_snapshot_release(shop.snapshot);
 }
 
+/* ── lines of two functions ──────────────────────────────────────────────────────── */
+
+TEST(report_text, a_row_has_the_function_that_holds_most)
+{
+    static const call definition[] = {{"/home/me/shop/app.py", 7, "<module>"}, {0}};
+    static const call calls[] = {MAIN, {"/home/me/shop/app.py", 7, "keep"}, {0}};
+    mw_snapshot_builder *builder = new_builder();
+    shop_report shop;
+
+    add_blocks(builder, definition, 144, 1);
+    add_blocks(builder, calls, 1000, 1);
+    shop_report_init(&shop, finish(builder));
+    check_says(&shop, "  shop/app.py:7 in keep\n");
+    mw_snapshot_release(shop.snapshot);
+}
+
 /* ── source ──────────────────────────────────────────────────────────────────────── */
 
 TEST(report_text, annotated_source_is_the_golden_one)
@@ -422,6 +438,7 @@ int main(void)
         CASE(report_text, a_tree_may_be_shallow),
         CASE(report_text, a_tree_may_be_turned_over),
         CASE(report_text, a_deep_tree_stays_on_the_screen),
+        CASE(report_text, a_row_has_the_function_that_holds_most),
         CASE(report_text, annotated_source_is_the_golden_one),
         CASE(report_text, a_line_that_calls_itself_counts_once),
         CASE(report_text, a_file_is_named_by_its_end_or_a_pattern),

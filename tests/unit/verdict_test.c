@@ -40,6 +40,27 @@ TEST(verdict, names_one_line)
                         "shop/app.py:120 in main (2048 B in 1 block).");
 }
 
+/* "def keep(item): kept.append(item)" is a line of two functions. */
+TEST(verdict, names_of_a_line_the_function_that_holds_most)
+{
+    const call definition[] = {{"/home/me/shop/app.py", 7, "<module>"}, {0}};
+    const call calls[] = {MAIN, {"/home/me/shop/app.py", 7, "keep"}, {0}};
+
+    for (int definition_first = 0; definition_first <= 1; definition_first++) {
+        mw_snapshot_builder *builder = new_builder();
+
+        if (definition_first)
+            add_blocks(builder, definition, 144, 1);
+        for (uint64_t size = 1; size <= 4; size++)
+            add_blocks(builder, calls, 100 * size, 1);
+        if (!definition_first)
+            add_blocks(builder, definition, 144, 1);
+        assert_string_equal(verdict_of(builder),
+                            "100.0% of the 1144 B still alive comes from one line: "
+                            "shop/app.py:7 in keep (1144 B in 5 blocks).");
+    }
+}
+
 TEST(verdict, does_not_name_many_small_lines)
 {
     mw_snapshot_builder *builder = new_builder();
@@ -85,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(verdict, on_nothing_says_so),
         CASE(verdict, names_one_line),
+        CASE(verdict, names_of_a_line_the_function_that_holds_most),
         CASE(verdict, does_not_name_many_small_lines),
         CASE(verdict, prefers_no_import_to_a_line),
         CASE(verdict, says_when_a_library_was_called_by_nobody),
