@@ -239,7 +239,8 @@ static int check_capture_options(const run_options *options)
 
     if (options->capture == NULL && name != NULL)
         return mw_command_fail("%s wants -o FILE, the capture that it is for.", name);
-    if (options->capture != NULL && (*options->capture == '\0' || strcmp(options->capture, "-") == 0))
+    if (options->capture != NULL &&
+        (*options->capture == '\0' || strcmp(options->capture, "-") == 0))
         return mw_command_fail("-o wants a file's name.");
     if (options->capture != NULL && options->json != NULL &&
         mw_output_is_same(options->capture, options->json))

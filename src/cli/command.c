@@ -7,28 +7,37 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Whatever the sentence quotes may have been made to move a terminal's cursor, or to look like a
  * second sentence. */
+static void say_clean(const char *sentence, size_t length)
+{
+    mw_buffer clean;
+
+    mw_buffer_init(&clean, mw_alloc_system());
+    mw_sink_clean(&clean.sink, sentence, length, UINT32_MAX);
+    fprintf(stderr, "memwhy: %s\n", clean.bytes == NULL ? "" : clean.bytes);
+    mw_buffer_done(&clean);
+}
+
 int mw_command_fail(const char *format, ...)
 {
     va_list arguments;
-    mw_buffer clean;
     char *sentence;
     int length;
 
     va_start(arguments, format);
-    length = vasprintf(&sentence, format, arguments);
+    length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    if (length < 0)
+    sentence = length < 0 ? NULL : mw_alloc_new(mw_alloc_system(), (size_t)length + 1);
+    if (sentence == NULL)
         return MW_EXIT_USAGE;
-    mw_buffer_init(&clean, mw_alloc_system());
-    mw_sink_clean(&clean.sink, sentence, (size_t)length, UINT32_MAX);
-    fprintf(stderr, "memwhy: %s\n", clean.bytes == NULL ? "" : clean.bytes);
-    mw_buffer_done(&clean);
-    free(sentence);
+    va_start(arguments, format);
+    vsnprintf(sentence, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    say_clean(sentence, (size_t)length);
+    mw_alloc_release(mw_alloc_system(), sentence, (size_t)length + 1);
     return MW_EXIT_USAGE;
 }
 

@@ -115,8 +115,7 @@ PyObject *mw_snapshot_to(PyObject *module, PyObject *arguments)
     self->wanted.start_ns = mw_process_clock_ns();
     if (!PyArg_ParseTuple(arguments, "OO!:_snapshot_to", &path, &PyDict_Type, &description) ||
         mw_recorder_copy_path(path, self->path, sizeof self->path) < 0 ||
-        check_place(self->path) < 0 ||
-        mw_program_argument_init(&self->program, description) < 0)
+        check_place(self->path) < 0 || mw_program_argument_init(&self->program, description) < 0)
         goto done;
     name_part(self);
     result = take_single(self);

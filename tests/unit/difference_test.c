@@ -140,7 +140,8 @@ TEST(difference, sums_up_the_rows_that_are_left_out)
     shop_difference_init(&shop, shop_snapshot(), later_shop());
     shop.difference.top = 2;
     CHECK_OK(write_with(&shop, mw_difference_write_markdown, mw_alloc_system(), &text, NULL));
-    assert_non_null(strstr(text.bytes, "\n| 2187 KiB | 2188 KiB | +1400 B | +99 | 5 other lines |\n"));
+    assert_non_null(
+        strstr(text.bytes, "\n| 2187 KiB | 2188 KiB | +1400 B | +99 | 5 other lines |\n"));
     mw_buffer_done(&text);
     shop_difference_done(&shop);
 }

@@ -358,8 +358,8 @@ TEST(leaks, name_those_that_go_along)
                                 {queues, leak_a_little, 3},
                                 {renders, leak_a_little, 4}};
 
-    assert_non_null(strstr(page_of(lines, 4),
-                           "\nAlong with it 3 more lines grow, by 316 KiB per hour"));
+    assert_non_null(
+        strstr(page_of(lines, 4), "\nAlong with it 3 more lines grow, by 316 KiB per hour"));
     assert_non_null(strstr(page_of(lines, 4),
                            "most\nof it from shop/jobs.py:12 in put, shop/pages.py:57 in render "
                            "and\nthreading.py:995 in _bootstrap.\n"));
@@ -377,10 +377,8 @@ TEST(leaks, without_totals_say_no_share)
 
 TEST(leaks, are_told_by_region)
 {
-    static const call checkout[] = {MAIN,
-                                    {MW_REGION_FILE, 0, "checkout"},
-                                    {"/home/me/shop/updates.py", 18, "subscribe"},
-                                    {0}};
+    static const call checkout[] = {
+        MAIN, {MW_REGION_FILE, 0, "checkout"}, {"/home/me/shop/updates.py", 18, "subscribe"}, {0}};
     const line_story inside[] = {{checkout, leak_evenly, 1}};
     const line_story outside[] = {{subscribes, leak_evenly, 1}};
     const story told = {.moments = MOMENTS, .scope = {.by = MW_GROUP_REGION}};

@@ -60,8 +60,9 @@ TEST(quantity, reads_sizes)
 
 TEST(quantity, refuses_what_is_no_size)
 {
-    static const char *const texts[] = {"",    "K",   "-1",   "10X",    "10MiBs",      "10 M B",
-                                        "10%", "1e6", "10iB", "10Kib8", "99999999999T", "10kx", "10xB"};
+    static const char *const texts[] = {"",    "K",   "-1",   "10X",    "10MiBs",       "10 M B",
+                                        "10%", "1e6", "10iB", "10Kib8", "99999999999T", "10kx",
+                                        "10xB"};
     uint64_t bytes;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
