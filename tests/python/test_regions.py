@@ -230,6 +230,21 @@ def test_a_region_may_be_left_from_further_in_and_from_another_thread():
     assert [regions_of(thing) for thing in [*after, Thing()]] == [[], [], []]
 
 
+def test_a_region_is_left_from_inside_of_another():
+    def leave_inside(outer):
+        with memwhy.region("inner"):
+            before = make()
+            outer.__exit__(None, None, None)
+            return before, make()
+
+    outer = memwhy.region("outer")
+    outer.__enter__()
+    before, after = leave_inside(outer)
+    assert regions_of(before) == ["outer", "inner"]
+    assert regions_of(after) == ["inner"]
+    assert regions_of(make()) == []
+
+
 def test_leaving_what_was_not_entered_does_nothing():
     region = memwhy.region("never")
     region.__exit__(None, None, None)
