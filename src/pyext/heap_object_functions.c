@@ -171,8 +171,9 @@ static PyObject *make_rows(census *self)
     for (uint32_t number = 1; rows != NULL && number < self->kind_count; number++) {
         kind *of = &self->kinds[number];
         PyTypeObject *type = self->types.items[number].type;
-        PyObject *row = self->wants_ids ? Py_BuildValue("(OO)", type, of->ids)
-                                        : Py_BuildValue("(OK)", type, (unsigned long long)of->count);
+        PyObject *row = self->wants_ids
+                            ? Py_BuildValue("(OO)", type, of->ids)
+                            : Py_BuildValue("(OK)", type, (unsigned long long)of->count);
 
         if (row == NULL || PyList_Append(rows, row) < 0)
             Py_CLEAR(rows);
@@ -502,8 +503,7 @@ static int ask(asked *self)
         status = objects->status;
     }
     if (status == MW_OK) {
-        self->counts =
-            mw_alloc_array(&self->alloc.base, objects->capacity, sizeof *self->counts);
+        self->counts = mw_alloc_array(&self->alloc.base, objects->capacity, sizeof *self->counts);
         status = self->counts != NULL ? MW_OK : MW_NO_MEMORY;
     }
     if (status == MW_OK)

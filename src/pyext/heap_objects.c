@@ -48,9 +48,8 @@ bool mw_heap_may_be_growing(PyObject *object)
 
 void mw_heap_objects_add(mw_heap_objects *objects, PyObject *object)
 {
-    mw_status status =
-        mw_alloc_grow(objects->alloc, &objects->items, objects->count, &objects->capacity,
-                      sizeof(PyObject *), UINT32_MAX);
+    mw_status status = mw_alloc_grow(objects->alloc, &objects->items, objects->count,
+                                     &objects->capacity, sizeof(PyObject *), UINT32_MAX);
 
     if (status == MW_OK)
         objects->items[objects->count++] = object;
@@ -61,8 +60,7 @@ void mw_heap_objects_add(mw_heap_objects *objects, PyObject *object)
 void mw_heap_objects_done(mw_heap_objects *objects)
 {
     if (objects->alloc != NULL)
-        mw_alloc_release(objects->alloc, objects->items,
-                         objects->capacity * sizeof(PyObject *));
+        mw_alloc_release(objects->alloc, objects->items, objects->capacity * sizeof(PyObject *));
     *objects = (mw_heap_objects){0};
 }
 

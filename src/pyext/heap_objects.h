@@ -11,7 +11,7 @@
 #include "pyext/heap_walk.h"
 
 typedef struct mw_heap_objects {
-    mw_alloc *alloc; /* borrowed */
+    mw_alloc *alloc;  /* borrowed */
     PyObject **items; /* owned; counted once mw_heap_objects_hold was called */
     uint32_t count, capacity;
     mw_status status; /* the first failure, while filling */
@@ -20,9 +20,9 @@ typedef struct mw_heap_objects {
 /* What is asked for: objects of the first [type_count] types of [types], or all. */
 typedef struct mw_heap_selection {
     mw_heap_types types;
-    uint32_t type_count; /* UINT32_MAX: all                                             */
+    uint32_t type_count;       /* UINT32_MAX: all                                             */
     mw_pointer_map *addresses; /* NULL, or those that are asked for                      */
-    bool everything;     /* not only what the collector tracks: the whole heap is walked */
+    bool everything;           /* not only what the collector tracks: the whole heap is walked */
 } mw_heap_selection;
 
 /* Whether an object is not yet, or no longer, what its type says: a tuple or a list with

@@ -161,8 +161,8 @@ static mw_status look(mw_referrers *self, const mw_referrers_question *question)
     if (question->everything)
         status = mw_heap_init(heap, NULL, self->alloc);
     else
-        status = mw_heap_init_tracked(heap, question->subjects, question->subject_count,
-                                      self->alloc);
+        status =
+            mw_heap_init_tracked(heap, question->subjects, question->subject_count, self->alloc);
     if (status == MW_OK)
         status = mw_back_edges_init(&self->back, &heap->graph, self->alloc);
     return status;

@@ -19,10 +19,10 @@ typedef struct mw_referrers_question {
     const uintptr_t *ignored; /* addresses of objects that are passed over                  */
     size_t ignored_count;
     uint32_t max_depth;
-    uint32_t too_many;  /* referrers of one object, of which the rest is only counted       */
-    bool ends_at_stop;  /* the search is over when it comes to one                          */
-    bool wants_rows;    /* who refers to whom is kept, and not only who was first           */
-    bool everything;    /* the whole heap is walked, running frames included                */
+    uint32_t too_many; /* referrers of one object, of which the rest is only counted       */
+    bool ends_at_stop; /* the search is over when it comes to one                          */
+    bool wants_rows;   /* who refers to whom is kept, and not only who was first           */
+    bool everything;   /* the whole heap is walked, running frames included                */
 } mw_referrers_question;
 
 #define MW_REFERRERS_NOBODY UINT32_MAX

@@ -63,8 +63,7 @@ static void open_node(linker *self, uint32_t type)
     mw_status status = MW_OK;
 
     if (!self->is_open)
-        status =
-            mw_object_graph_add_node(&self->heap->graph, &(mw_graph_node){.type = type}, 0, 0);
+        status = mw_object_graph_add_node(&self->heap->graph, &(mw_graph_node){.type = type}, 0, 0);
     if (status != MW_OK)
         fail(self->heap, status);
 }

@@ -53,13 +53,15 @@ class Leaf: pass
 kept = [Leaf() for _ in range(1000)]
 gc.freeze()
 gc.unfreeze()
-for _ in range(2):  # the second time, nothing is new
+def count_both():
     gc.collect()
     theirs = {}
     ours = objgraph.typestats()
     for o in gc.get_objects():
         theirs[type(o).__name__] = theirs.get(type(o).__name__, 0) + 1
-    gc.collect()
+    return ours, theirs
+count_both()
+ours, theirs = count_both()  # the second time, nothing is new
 assert ours["Leaf"] == theirs["Leaf"] == 1000
 # Made in between: a list of all, a dict of ours.
 different = {name: (ours.get(name, 0), theirs.get(name, 0)) for name in {*ours, *theirs}
@@ -324,14 +326,14 @@ def test_a_chain_leads_from_a_module():
 
 def test_chains_lead_through_what_the_collector_does_not_track():
     run(PROGRAM + """
-text = "a text" * 10
-untracked = {"key": text}
-assert not gc.is_tracked(untracked)
-def is_it(o): return o is untracked
-assert objgraph.find_backref_chain(text, is_it) == [text]
-assert objgraph.find_backref_chain(text, is_it, untracked=True)[0] is untracked
-assert objgraph.find_ref_chain([is_it], lambda o: o == "<module>") == [[is_it]]
-code = (lambda: 12345678901).__code__
+code = compile("12345678901", "a file of its own", "eval")
+assert not gc.is_tracked(code)
+name = code.co_filename
+def is_it(o): return o is code
+assert objgraph.find_backref_chain(name, is_it) == [name]
+chain = objgraph.find_backref_chain(name, is_it, untracked=True)
+assert chain[0] is code and chain[1] is name
+assert objgraph.find_ref_chain(code, lambda o: o == 12345678901) == [code]
 chain = objgraph.find_ref_chain(code, lambda o: o == 12345678901, untracked=True)
 assert [type(o).__name__ for o in chain] == ["code", "tuple", "int"], chain
 """)
@@ -387,7 +389,7 @@ def test_a_drawing_says_who_refers_to_an_object():
     leaf = Leaf()
     rows = list(map(list, [(leaf,)] * 15))
     text = drawn(objgraph.show_backrefs, [leaf], too_many=4, max_depth=1, refcounts=True)
-    assert nodes_of(text)[0].startswith(f"Leaf [{sys.getrefcount(leaf)}]\n<")
+    assert nodes_of(text)[0].startswith("Leaf [17]\n<")  # the rows, the variable, our list
     assert len(nodes_of(text)) == 5 and 'label="11 more backreferences"' in text
 
     def is_among_last(obj, last=rows[13:]):
