@@ -47,7 +47,7 @@ configured = [ -e $(1)/build.ninja ] || { \
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: help build page demo demo-leaks test test-unit test-unit-clang test-page test-python test-all asan ubsan tsan \
-        valgrind torture fuzz leaks leaks-here cpython-suite bench bench-captures bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
+        valgrind torture fuzz leaks leaks-here cpython-suite bench bench-captures bench-objects bench-quick bench-pyperformance performance-page lint lint-layers lint-style lint-layout \
         lint-spelling lint-page compile-gcc compile-clang tidy format clean
 
 help: ## this list
@@ -254,6 +254,10 @@ $(bench_captures)/capture_bench: $(environment) $(sources) bench/capture_bench.c
 
 bench-captures: build $(bench_tools) $(bench_captures)/capture_bench ## captures and reports, beside memray's
 	$(python) bench/run.py --parts captures --captures=$(bench_captures)/capture_bench $(BENCH)
+	$(python) bench/page.py
+
+bench-objects: build $(bench_tools) ## looks at every object, beside objgraph's and others'
+	$(python) bench/run.py --parts objects $(BENCH)
 	$(python) bench/page.py
 
 bench: build $(bench_tools) $(bench_lines)/built ## all measurements but pyperformance's, and docs/performance.md (half an hour)

@@ -5,6 +5,7 @@ A column is begun before the work and ended after it.  The end proves that the t
 really on: it must see a block of 64 MiB that is made on purpose, after the clock has been
 read.  A run that fails this proof is an error, never a figure.
 """
+import importlib
 import inspect
 import os
 import sys
@@ -128,6 +129,26 @@ class Memray(Untraced):
         return {"records": records, "file_bytes": size}
 
 
+class Objects(Untraced):
+    """memwhy, tracing nothing: it looks at the objects that there are."""
+
+    description = "memwhy.heap(), why() and growth(), untraced"
+
+    def __init__(self):
+        import memwhy  # noqa: F401: build() tells which
+
+
+class Peer(Untraced):
+    """Another tool that looks at objects."""
+
+    def __init__(self, name):
+        self.description = name
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise Unavailable(f"{name} is not there: {error}") from None
+
+
 MAKERS = {
     "untraced": Untraced,
     "exact": Memwhy,
@@ -137,9 +158,14 @@ MAKERS = {
     "tracemalloc1": lambda: Tracemalloc(1),
     "tracemalloc25": lambda: Tracemalloc(25),
     "memray": Memray,
+    "objects": Objects,
+    "gc": lambda: Peer("gc"),
+    "objgraph": lambda: Peer("objgraph"),
+    "pympler": lambda: Peer("pympler"),
+    "guppy3": lambda: Peer("guppy"),
 }
 
-OURS = ("exact", "other", "lines", "sampled")
+OURS = ("exact", "other", "lines", "sampled", "objects")
 
 
 def make(name):

@@ -17,6 +17,7 @@ import captures
 import heaps
 import instructions as instruction_counts
 import jobs
+import object_graph
 import pairs
 import pyperformance_suite
 import snapshots
@@ -28,9 +29,9 @@ from tables import ratio, seconds, table
 PAGES = [jobs.TREE / "docs/performance.md", jobs.TREE / "README.md"]
 RESULTS = jobs.HERE / "results"
 PLACE = re.compile(r"(<!-- figures: (.+?) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
-ALONE = ("captures", "pyperformance")    # in results of their own
+ALONE = ("captures", "objects", "pyperformance")    # in results of their own
 PARTS = {"suite": suite, "pairs": pairs, "instructions": instruction_counts, "heaps": heaps,
-         "snapshots": snapshots, "sources": sources, "captures": captures,
+         "snapshots": snapshots, "sources": sources, "captures": captures, "objects": object_graph,
          "pyperformance": pyperformance_suite}
 
 

@@ -22,6 +22,7 @@ import columns
 import jobs
 import heaps
 import instructions
+import object_graph
 import pairs
 import pyperformance_suite
 import snapshots
@@ -32,7 +33,7 @@ PARTS = {"suite": suite, "pairs": pairs, "instructions": instructions, "heaps": 
          "snapshots": snapshots, "sources": sources}
 # Only when it is asked for, and into results of its own: what takes long, and what takes a
 # quiet machine whole.
-ALONE = {"captures": captures, "pyperformance": pyperformance_suite}
+ALONE = {"captures": captures, "objects": object_graph, "pyperformance": pyperformance_suite}
 
 
 def interpreter():

@@ -85,6 +85,39 @@ def test_captures_are_made_and_reported(tmp_path):
         assert tools["memwhy"].get("page_bytes", 10_001) > 10_000
 
 
+def test_every_tool_answers_every_question_about_objects():
+    shown = in_bench("""
+import columns, json, object_graph
+for column, tool in object_graph.COLUMNS.items():
+    for question in object_graph.QUESTIONS:
+        if not hasattr(object_graph.TOOLS[tool], question):
+            continue
+        try:
+            begun = columns.make(column)
+        except columns.Unavailable:
+            continue
+        found = object_graph.measure(begun, "mixed", 2000, question, tool)
+        assert found["seconds"] > 0
+        print(tool, question, flush=True)
+""").split("\n")
+    assert {f"memwhy {question}" for question in (
+        "types", "growth", "chain", "referrers", "size", "all_sizes", "again")} <= set(shown)
+    assert {"gc types", "gc referrers"} <= set(shown)
+
+
+def test_a_look_at_objects_is_measured_and_shown():
+    shown = in_bench("""
+import columns, object_graph
+looks = {shape: object_graph.measure(columns.make("objects"), shape, 2000, rounds=1)["figures"]
+         for shape in object_graph.SHAPES}
+questions = {"mixed": {"types": {"memwhy": [1.5], "gc": [0.25], "objgraph": None, "pympler": []}}}
+print(object_graph.show({"objects": 2000, "looks": looks, "questions": questions}))
+""")
+    assert "| each object " in shown and "| counts explained " in shown
+    assert "| mixed, 2,000 objects | memwhy |     gc | objgraph | pympler |" in shown
+    assert "| objects by type      | 1.50 s | 250 ms |  > 300 s |       – |" in shown
+
+
 def test_a_run_says_which_build_it_measured(tiny_run):
     done, results = tiny_run
     found = json.loads(in_bench("import json, memwhy\n"
