@@ -48,7 +48,7 @@ from memwhy._memwhy import (
     _either_take_snapshot as take_snapshot,
 )
 from memwhy._exact import exact
-from memwhy._record import snapshot_to
+from memwhy._record import heap_to, snapshot_to
 from memwhy._regions import carry, region
 from memwhy._heap import Heap, growth, heap, why
 from memwhy._start import start
@@ -78,6 +78,7 @@ __all__ = [
     "get_traced_memory",
     "growth",
     "heap",
+    "heap_to",
     "is_tracing",
     "region",
     "reset_peak",

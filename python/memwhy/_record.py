@@ -28,6 +28,27 @@ def snapshot_to(path):
     _memwhy._snapshot_to(path, describe())
 
 
+def heap_to(path, *, texts=True, timeout=300, memory_limit=None):
+    """Write every object of this process to path, as a capture with one heap.
+
+    `memwhy heap` and `memwhy why` answer from it, anywhere.  It has the types, sizes and
+    references of all objects, names of attributes and variables, and the first characters of
+    each str, which texts=False leaves out, as well as numbers.  Where memwhy is tracing it also
+    has the line that allocated each object, and a snapshot.
+
+    A forked child does the work, as for memwhy.heap(), with little memory: about a hundredth of
+    the heap's.  timeout is in seconds, memory_limit in bytes.  The file is there whole or not at
+    all.  Raises TimeoutError, MemoryError, OSError, or RuntimeError with a sentence if the child
+    cannot be made or dies; the program is not affected.
+    """
+    if not isinstance(timeout, (int, float)) or not 0 < timeout < 1e9:
+        raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
+    if memory_limit is not None and (not isinstance(memory_limit, int)
+                                     or not 0 < memory_limit < 1 << 63):
+        raise ValueError(f"memory_limit must be a number of bytes above 0, not {memory_limit!r}")
+    _memwhy._heap_to(path, describe(), bool(texts), timeout, memory_limit or 0)
+
+
 # ── what process this is ──────────────────────────────────────────────────────────────
 
 
@@ -142,7 +163,7 @@ class Recording:
     """What a capture of this process is to be: made before tracing starts, begun after."""
 
     def __init__(self, path, *, every=0, keep=0, peak=False, follow=False, signal=0,
-                 command_line=True, parent=0):
+                 command_line=True, parent=0, heap_at_exit=False, heap_signal=0, texts=True):
         if parent and not follow:
             raise ValueError("a child is recorded only if its parent follows forks")
         # %p lets several processes share one setting.
@@ -150,7 +171,8 @@ class Recording:
         self.description = describe(command_line)
         self.follows = follow
         self.options = {"every": every, "keep": keep, "peak": peak, "follow": follow,
-                        "signal": signal, "parent": parent}
+                        "signal": signal, "parent": parent, "heap_at_exit": heap_at_exit,
+                        "heap_signal": heap_signal, "texts": texts}
 
         _wrap_forking()
         os.register_at_fork(after_in_child=_memwhy._record_forked)

@@ -73,7 +73,8 @@ def start_as_told(text):
     0 or nothing: not at all.  1: memwhy.start().  Else name=value, separated by commas, in
     any order: nframe, sample and max_overhead as in start(), as often as one likes
     only=PATTERN, exclude=PATTERN and under=PATTERN, which are filters, and what a capture is
-    to be: capture=FILE, every=, keep=, peak=1, signal=, follow_fork=1, command_line=0.
+    to be: capture=FILE, every=, keep=, peak=1, signal=, follow_fork=1, command_line=0,
+    heap_at_exit=1, heap_on_signal=, texts=0.
     Raises ValueError.
     """
     text = text.strip()
@@ -157,9 +158,13 @@ _ARGUMENTS = {
     "signal": ("signal", _of_record("signal_number", [])),
     "follow_fork": ("follow", _yes_or_no),
     "command_line": ("command_line", _yes_or_no),
+    "heap_at_exit": ("heap_at_exit", _yes_or_no),
+    "heap_on_signal": ("heap_signal", _of_record("signal_number", [])),
+    "texts": ("texts", _yes_or_no),
     "parent": ("parent", int),
 }
-_CAPTURE = ("capture", "every", "keep", "peak", "signal", "follow", "command_line", "parent")
+_CAPTURE = ("capture", "every", "keep", "peak", "signal", "follow", "command_line",
+            "heap_at_exit", "heap_signal", "texts", "parent")
 _FILTERS = {
     "only": lambda pattern: _memwhy.Filter(True, pattern),
     "exclude": lambda pattern: _memwhy.Filter(False, pattern),

@@ -137,10 +137,16 @@ def _capture_line():
         return f"The capture could not be written to {_clean(state['path'])}.\n"
     count = state["snapshots"]
     text = (f"The capture is in {_clean(_relative(state['path']))}: "
-            f"{count} snapshot{'' if count == 1 else 's'}, {size}.")
+            f"{count} snapshot{'' if count == 1 else 's'}, {_heaps(state['heaps'])}{size}.")
     if state["failures"]:
         text += f"  {state['failures']} could not be written."
     return text + "\n"
+
+
+def _heaps(count):
+    if not count:
+        return ""
+    return "1 heap, " if count == 1 else f"{count} heaps, "
 
 
 def _relative(path):
@@ -268,7 +274,9 @@ def _recording_of(options):
     return _record.Recording(
         path, every=int(options["every"]), keep=int(options["keep"]), peak=options["peak"] == "1",
         follow=options["follow"] == "1", signal=int(options["signal"]),
-        command_line=options["bare"] != "1", parent=int(options.get("parent", 0)))
+        command_line=options["bare"] != "1", parent=int(options.get("parent", 0)),
+        heap_at_exit=options["heap"] == "1", heap_signal=int(options["heapsignal"]),
+        texts=options["texts"] == "1")
 
 
 def _for_children(settings):

@@ -262,7 +262,7 @@ static mw_status add_threads(checking *self, mw_step *step)
         mw_status status;
 
         /* Names lie in an array by number, so the number says how much memory they take. */
-        if (thread == 0 || thread > MW_THREAD_MAXIMUM || name >= self->strings.count)
+        if (thread == 0 || thread > MW_THREAD_NUMBER_MAXIMUM || name >= self->strings.count)
             return damaged(self, "a thread's number or name is out of range");
         status = mw_snapshot_builder_name_thread(self->builder, (mw_thread){(uint32_t)thread},
                                                  (mw_string){self->strings.items[name]});

@@ -172,13 +172,13 @@ static mw_status number_thread(mw_capture_merge *merge, mw_string name, mw_threa
             return MW_OK;
         }
     }
-    if (merge->thread_count > MW_THREAD_MAXIMUM)
+    if (merge->thread_count > MW_THREAD_NUMBER_MAXIMUM)
         return MW_OK;
     status = mw_hash_index_reserve(&merge->thread_index, 1);
     if (status == MW_OK)
         status = mw_alloc_grow(merge->alloc, &merge->thread_names, merge->thread_count,
                                &merge->thread_capacity, sizeof *merge->thread_names,
-                               MW_THREAD_MAXIMUM + 1);
+                               MW_THREAD_NUMBER_MAXIMUM + 1);
     if (status == MW_OK)
         status =
             mw_snapshot_builder_name_thread(merge->builder, (mw_thread){merge->thread_count}, name);

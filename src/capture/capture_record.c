@@ -13,7 +13,7 @@
 
 enum {
     COMPRESSION_LEVEL = 9,       /* records are small and come seldom: see docs/performance.md */
-    COMPRESSION_LEVEL_LARGE = 3, /* of those that are not small                              */
+    COMPRESSION_LEVEL_LARGE = 3, /* of those that are not small, or one of many              */
     LARGE_BYTES = 1 << 20,
     COMPRESSED_MINIMUM = 32, /* shorter ones never get smaller */
     SKIPPABLE_HEADER_BYTES = 8,
@@ -129,9 +129,11 @@ static size_t add_weight(uint8_t *stored, size_t stored_length, size_t length)
 
 /* The payload's length as it is stored at [stored], which has room for [room] bytes; 0 if
  * compressing does not make it smaller. */
-static size_t compress_payload(const mw_bytes *payload, uint8_t *stored, size_t room)
+static size_t compress_payload(mw_record_type type, const mw_bytes *payload, uint8_t *stored,
+                               size_t room)
 {
-    int level = payload->length < LARGE_BYTES ? COMPRESSION_LEVEL : COMPRESSION_LEVEL_LARGE;
+    bool is_large = payload->length >= LARGE_BYTES || type == MW_RECORD_HEAP_NODES;
+    int level = is_large ? COMPRESSION_LEVEL_LARGE : COMPRESSION_LEVEL;
     size_t length;
 
     if (payload->length < COMPRESSED_MINIMUM)
@@ -159,7 +161,7 @@ mw_status mw_capture_record_append(mw_bytes *out, mw_record_type type, uint8_t f
         return out->status;
     record.length = (uint32_t)payload->length;
     record.stored_length =
-        (uint32_t)compress_payload(payload, header + MW_RECORD_HEADER_BYTES, room);
+        (uint32_t)compress_payload(type, payload, header + MW_RECORD_HEADER_BYTES, room);
     if (record.stored_length != 0) {
         record.flags |= MW_RECORD_COMPRESSED;
     } else if (payload->length != 0) {

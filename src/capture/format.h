@@ -59,7 +59,7 @@ enum {
 enum { MW_FRAME_COLUMNS = 5, MW_PATH_COLUMNS = 2, MW_THREAD_COLUMNS = 2, MW_SITE_COLUMNS = 5 };
 enum { MW_CHANGE_COLUMNS = 5, MW_CHANGE_COLUMNS_WITHOUT_TOTALS = 3, MW_SOURCE_COLUMNS = 3 };
 enum { MW_POINT_NUMBERS = 6 };
-enum { MW_THREAD_MAXIMUM = 65535 }; /* the highest number of a thread that has a name */
+enum { MW_THREAD_NUMBER_MAXIMUM = 65535 }; /* the highest number of a thread that has a name */
 
 /* How a site's column of total frames says it. */
 enum {
@@ -126,8 +126,8 @@ typedef enum mw_heap_text {
 /* How its references are called, likewise. */
 typedef enum mw_heap_edges {
     MW_HEAP_EDGES_NAMED, /* one after the other by the form's names; the rest by the last one    */
-    MW_HEAP_EDGES_ITEMS, /* [0], [1], …; as many as the form has names, at the end, by those      */
-    MW_HEAP_EDGES_PAIRS, /* key, value, key, value …, likewise                                    */
+    MW_HEAP_EDGES_ITEMS, /* [0], [1], …, as many as are counted; the rest by the names               */
+    MW_HEAP_EDGES_PAIRS, /* key, value, key, value …, likewise                                      */
     MW_HEAP_EDGES_KINDS
 } mw_heap_edges;
 

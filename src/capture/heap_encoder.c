@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { RECORD_BYTES = 1 << 20 };
+enum { RECORD_BYTES = 1 << 18 };
 
 #define FORM_MAXIMUM UINT32_MAX
 

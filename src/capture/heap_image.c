@@ -64,6 +64,9 @@ static mw_status begin_tables(mw_heap_image *image)
         status = mw_alloc_grow(image->alloc, &image->line_of, 0, &image->line_of_capacity,
                                sizeof *image->line_of, MW_GRAPH_NODE_MAXIMUM);
     if (status == MW_OK)
+        status = begin_table(image, &image->roots, &image->root_count, &image->root_capacity,
+                             sizeof *image->roots);
+    if (status == MW_OK)
         status = begin_table(image, &image->threads, &image->thread_count, &image->thread_capacity,
                              sizeof *image->threads);
     if (status == MW_OK)
@@ -513,6 +516,17 @@ static mw_status take_threads(mw_heap_image *image, mw_cursor *payload)
     return status;
 }
 
+/* A module and its dict, which comes behind it, have one label. */
+static uint32_t label_of(const mw_heap_image *image, const mw_heap_root_row *row)
+{
+    uint32_t last = image->root_count - 1;
+
+    if (row->kind != MW_ROOT_MODULE || image->roots[last].kind != MW_ROOT_MODULE ||
+        image->roots[last].name != row->name)
+        return image->root_count;
+    return image->graph.roots[image->graph.root_count - 1].label;
+}
+
 static mw_status add_root(mw_heap_image *image, const uint64_t numbers[MW_HEAP_ROOT_COLUMNS])
 {
     mw_heap_root_row row;
@@ -527,7 +541,7 @@ static mw_status add_root(mw_heap_image *image, const uint64_t numbers[MW_HEAP_R
     status = mw_alloc_grow(image->alloc, &image->roots, image->root_count, &image->root_capacity,
                            sizeof *image->roots, COUNT_MAXIMUM);
     if (status == MW_OK)
-        status = mw_object_graph_add_root(&image->graph, row.node, row.kind, image->root_count);
+        status = mw_object_graph_add_root(&image->graph, row.node, row.kind, label_of(image, &row));
     if (status == MW_OK)
         image->roots[image->root_count++] = row;
     return status;

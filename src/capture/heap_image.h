@@ -52,8 +52,8 @@ typedef struct mw_heap_image {
     uint32_t type_count, type_capacity;
     mw_heap_thread_row *threads; /* owned; [0] is none                          */
     uint32_t thread_count, thread_capacity;
-    mw_heap_root_row *roots; /* owned; by label of the graph's roots of kinds MODULE, FRAME and
-                                INTERPRETER                                      */
+    mw_heap_root_row *roots; /* owned; [0] is none; by label of the graph's roots of kinds
+                                MODULE, FRAME and INTERPRETER                    */
     uint32_t root_count, root_capacity;
     uint32_t *known; /* owned; see mw_heap_summary */
     uint32_t known_count, known_capacity;

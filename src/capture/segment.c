@@ -166,7 +166,7 @@ static mw_status name_threads(mw_segment *segment, mw_site_copy *copy)
     for (uint32_t thread = 1; thread < from->thread_count && status == MW_OK; thread++) {
         mw_string name = {0};
 
-        if (thread > MW_THREAD_MAXIMUM)
+        if (thread > MW_THREAD_NUMBER_MAXIMUM)
             break;
         if (from->thread_names[thread].index == 0)
             continue;

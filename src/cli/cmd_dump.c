@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/option_table.h"
 #include "core/snapshot_tables.h"
+#include "heap/captured_heap.h"
 #include "render/render.h"
 
 #include <inttypes.h>
@@ -272,6 +273,156 @@ static mw_status dump_peak(mw_capture *capture, mw_sink *sink, mw_error *reterr)
     return MW_OK;
 }
 
+/* ── heaps ───────────────────────────────────────────────────────────────────────── */
+
+/* What the functions of a heap write, as a string. */
+typedef struct heap_dump {
+    const mw_captured_heap *heap;
+    mw_sink *sink;
+    mw_buffer text;
+} heap_dump;
+
+static mw_sink *begin_text(heap_dump *self)
+{
+    self->text.length = 0;
+    return &self->text.sink;
+}
+
+static void put_bytes(heap_dump *self)
+{
+    if (self->text.sink.status != MW_OK)
+        self->sink->status = self->text.sink.status;
+    mw_sink_json_string(self->sink, self->text.length != 0 ? self->text.bytes : "",
+                        self->text.length);
+}
+
+static void put_written(heap_dump *self, const char *key)
+{
+    mw_sink_format(self->sink, ", \"%s\": ", key);
+    put_bytes(self);
+}
+
+static void put_place(const heap_dump *self, uint32_t node)
+{
+    const mw_heap_view *view = &self->heap->view;
+    mw_heap_place place = view->words->place(view, self->heap->image.line_of[node]);
+
+    if (place.file == NULL)
+        return;
+    mw_sink_text(self->sink, ", \"file\": ");
+    mw_sink_json_string(self->sink, place.file, place.file_length);
+    put_number(self->sink, "line", place.line);
+    mw_sink_text(self->sink, ", \"function\": ");
+    mw_sink_json_string(self->sink, place.function, place.function_length);
+}
+
+/* Each reference as the object's name for it, and the node that it is to. */
+static void put_references(heap_dump *self, uint32_t node)
+{
+    const mw_object_graph *graph = self->heap->view.graph;
+
+    mw_sink_text(self->sink, ", \"refers_to\": [");
+    for (uint32_t i = graph->first_edge[node]; i < graph->first_edge[node + 1]; i++) {
+        mw_captured_heap_write_reference(self->heap, node, i - graph->first_edge[node],
+                                         begin_text(self));
+        mw_sink_text(self->sink, i != graph->first_edge[node] ? ", [" : "[");
+        put_bytes(self);
+        mw_sink_format(self->sink, ", %u]", graph->edges[i]);
+    }
+    mw_sink_text(self->sink, "]");
+}
+
+static void dump_object(heap_dump *self, uint32_t number, uint32_t node)
+{
+    const mw_heap_view *view = &self->heap->view;
+
+    mw_sink_text(self->sink, "{\"type\": \"object\"");
+    put_number(self->sink, "heap", number);
+    put_number(self->sink, "node", node);
+    put_number(self->sink, "id", view->words->address(view, node));
+    view->words->write_type(view, view->graph->nodes[node].type, begin_text(self));
+    put_written(self, "class");
+    view->words->write_object(view, node, begin_text(self));
+    put_written(self, "text");
+    put_number(self->sink, "size", mw_object_graph_size(view->graph, node));
+    put_number(self->sink, "references", view->words->references(view, node));
+    put_place(self, node);
+    put_references(self, node);
+    mw_sink_text(self->sink, "}\n");
+}
+
+static void dump_root(heap_dump *self, uint32_t number, const mw_graph_root *root)
+{
+    static const char *const kinds[MW_ROOT_KIND_COUNT] = {
+        "none", "module", "frame", "interpreter", "static", "held-from-c", "immortal", "garbage"};
+    const mw_heap_view *view = &self->heap->view;
+    uint64_t thread = view->words->thread(view, root);
+
+    mw_sink_text(self->sink, "{\"type\": \"root\"");
+    put_number(self->sink, "heap", number);
+    put_number(self->sink, "node", root->node);
+    put_text(self->sink, "kind", kinds[root->kind]);
+    view->words->write_root(view, root, begin_text(self));
+    put_written(self, "name");
+    if (thread != 0) {
+        put_number(self->sink, "thread", thread);
+        view->words->write_thread(view, thread, begin_text(self));
+        put_written(self, "thread_name");
+    }
+    mw_sink_text(self->sink, "}\n");
+}
+
+static void dump_facts(const heap_dump *self, uint32_t number)
+{
+    const uint64_t *numbers = self->heap->image.numbers;
+    const mw_heap_facts *facts = &self->heap->view.facts;
+
+    mw_sink_text(self->sink, "{\"type\": \"heap\"");
+    put_number(self->sink, "heap", number);
+    put_number(self->sink, "time_ns", numbers[MW_HEAP_TIME]);
+    put_number(self->sink, "objects", facts->object_count);
+    put_number(self->sink, "frames", facts->frame_count);
+    put_number(self->sink, "references", numbers[MW_HEAP_EDGES]);
+    put_number(self->sink, "tracked", numbers[MW_HEAP_TRACKED]);
+    put_number(self->sink, "counted_references", facts->explained.counted);
+    put_number(self->sink, "unexplained_references", facts->explained.unexplained);
+    put_number(self->sink, "pause_ns", numbers[MW_HEAP_PAUSE]);
+    put_number(self->sink, "walk_ns", numbers[MW_HEAP_WALK]);
+    mw_sink_format(self->sink, ", \"knows_lines\": %s, \"has_texts\": %s}\n",
+                   facts->knows_lines ? "true" : "false",
+                   (numbers[MW_HEAP_FLAGS] & MW_HEAP_HIDES_TEXTS) == 0 ? "true" : "false");
+}
+
+static mw_status dump_heap(mw_capture *capture, uint32_t number, mw_sink *sink, mw_error *reterr)
+{
+    mw_captured_heap heap;
+    heap_dump self = {.heap = &heap, .sink = sink};
+    const mw_object_graph *graph;
+    mw_status status = mw_captured_heap_init(&heap, capture, number, mw_alloc_system(), reterr);
+
+    if (status != MW_OK)
+        return status;
+    graph = heap.view.graph;
+    mw_buffer_init(&self.text, mw_alloc_system());
+    dump_facts(&self, number);
+    for (uint32_t node = 1; node < graph->node_count && sink->status == MW_OK; node++)
+        dump_object(&self, number, node);
+    for (uint32_t i = 0; i < graph->root_count; i++)
+        dump_root(&self, number, &graph->roots[i]);
+    mw_buffer_done(&self.text);
+    mw_captured_heap_done(&heap);
+    return MW_OK;
+}
+
+static mw_status dump_heaps(mw_capture *capture, mw_sink *sink, mw_error *reterr)
+{
+    mw_status status = MW_OK;
+
+    for (uint32_t i = 0; i < mw_capture_heap_count(capture) && status == MW_OK; i++)
+        status = dump_heap(capture, i, sink, reterr);
+    return status;
+}
+
 /* ── the command ─────────────────────────────────────────────────────────────────── */
 
 /* Any snapshot has the tables; a capture without one may have a peak. */
@@ -305,6 +456,8 @@ static mw_status dump(mw_capture *capture, mw_sink *sink, mw_error *reterr)
     status = dump_changes(capture, sink, reterr);
     if (status == MW_OK)
         status = dump_peak(capture, sink, reterr);
+    if (status == MW_OK)
+        status = dump_heaps(capture, sink, reterr);
     return status;
 }
 
@@ -341,7 +494,8 @@ const mw_command mw_command_dump = {
     .summary = "print all that a capture holds, as lines of JSON",
     .details = "Each line is an object whose \"type\" says what it is: program, child, input,\n"
                "point, epoch, frame, site, snapshot (the sites that it changes, each with its\n"
-               "number, live bytes and blocks, and total bytes and blocks) or peak.\n"
+               "number, live bytes and blocks, and total bytes and blocks), peak, heap,\n"
+               "object or root.\n"
                "\n"
                "Exit status: 0 done; 2 wrong usage, or not a capture.\n",
     .run = dump_run,

@@ -49,6 +49,9 @@ typedef struct run_options {
     bool keeps_peak;
     bool follows_forks;
     bool hides_command_line;
+    bool wants_heap_at_exit;
+    int heap_signal; /* 0: none */
+    bool hides_texts;
     bool wants_help;
     char **program; /* what follows our options, ends with NULL  */
 } run_options;
@@ -111,7 +114,7 @@ static const struct {
                {"QUIT", SIGQUIT}, {"CONT", SIGCONT},    {"ALRM", SIGALRM}, {"INT", SIGINT},
                {"TERM", SIGTERM}, {"VTALRM", SIGVTALRM}};
 
-static int take_signal(const char *text, int *ret_signal)
+static int take_signal(const char *option, const char *text, int *ret_signal)
 {
     const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
     long number;
@@ -129,9 +132,8 @@ static int take_signal(const char *text, int *ret_signal)
         *ret_signal = (int)number;
         return MW_EXIT_DONE;
     }
-    return mw_command_fail("--signal takes a signal that can be caught, such as SIGUSR2, not "
-                           "\"%s\".",
-                           text);
+    return mw_command_fail("%s takes a signal that can be caught, such as SIGUSR2, not \"%s\".",
+                           option, text);
 }
 
 static bool take_flag(run_options *options, const char *name)
@@ -139,6 +141,8 @@ static bool take_flag(run_options *options, const char *name)
     bool *flag = strcmp(name, "--peak") == 0              ? &options->keeps_peak
                  : strcmp(name, "--follow-fork") == 0     ? &options->follows_forks
                  : strcmp(name, "--no-command-line") == 0 ? &options->hides_command_line
+                 : strcmp(name, "--heap-at-exit") == 0    ? &options->wants_heap_at_exit
+                 : strcmp(name, "--no-texts") == 0        ? &options->hides_texts
                                                           : NULL;
 
     if (flag != NULL)
@@ -153,7 +157,9 @@ static int take_option(run_options *options, const char *name, const char *value
     if (strcmp(name, "--keep") == 0)
         return take_duration(name, value, &options->keep_ns);
     if (strcmp(name, "--signal") == 0)
-        return take_signal(value, &options->signal);
+        return take_signal(name, value, &options->signal);
+    if (strcmp(name, "--heap-on-signal") == 0)
+        return take_signal(name, value, &options->heap_signal);
     if (strcmp(name, "--top") == 0)
         return take_count(name, value, TOP_MAXIMUM, &options->top);
     if (strcmp(name, "--nframe") == 0)
@@ -171,8 +177,9 @@ static int take_option(run_options *options, const char *name, const char *value
 
 static bool takes_value(const char *name)
 {
-    static const char *const names[] = {"--python", "--top",    "--by",    "--json", "--nframe",
-                                        "-o",       "--output", "--every", "--keep", "--signal"};
+    static const char *const names[] = {
+        "--python", "--top",   "--by",   "--json",   "--nframe",        "-o",
+        "--output", "--every", "--keep", "--signal", "--heap-on-signal"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0)
@@ -235,6 +242,9 @@ static int check_capture_options(const run_options *options)
                        : options->keeps_peak         ? "--peak"
                        : options->follows_forks      ? "--follow-fork"
                        : options->hides_command_line ? "--no-command-line"
+                       : options->wants_heap_at_exit ? "--heap-at-exit"
+                       : options->heap_signal != 0   ? "--heap-on-signal"
+                       : options->hides_texts        ? "--no-texts"
                                                      : NULL;
 
     if (options->capture == NULL && name != NULL)
@@ -245,6 +255,9 @@ static int check_capture_options(const run_options *options)
     if (options->capture != NULL && options->json != NULL &&
         mw_output_is_same(options->capture, options->json))
         return mw_command_fail("-o and --json cannot both be written to \"%s\".", options->json);
+    if (options->hides_texts && !options->wants_heap_at_exit && options->heap_signal == 0)
+        return mw_command_fail("--no-texts is for heaps: it wants --heap-at-exit or "
+                               "--heap-on-signal.");
     if (options->keep_ns != 0 && options->every_ns == 0)
         return mw_command_fail("--keep wants --every, the time between two snapshots.");
     if (options->keep_ns != 0 && options->keep_ns < options->every_ns)
@@ -326,10 +339,11 @@ static int announce_capture(const run_options *options, char *text, size_t capac
     length = strlen(text);
     snprintf(text + length, capacity - length,
              ",every=%llu,keep=%llu,peak=%d,follow=%d,signal=%d"
-             ",bare=%d,capture=",
+             ",bare=%d,heap=%d,heapsignal=%d,texts=%d,capture=",
              (unsigned long long)options->every_ns, (unsigned long long)options->keep_ns,
              options->keeps_peak, options->follows_forks, options->signal,
-             options->hides_command_line);
+             options->hides_command_line, options->wants_heap_at_exit, options->heap_signal,
+             !options->hides_texts);
     append_escaped(text, capacity, capture);
     return MW_EXIT_DONE;
 }
@@ -423,6 +437,9 @@ const mw_command mw_command_run = {
                "  --keep TIME     of a series, keep the last 24h, 7d, … only\n"
                "  --peak          also what was alive when the most was\n"
                "  --signal NAME   a snapshot whenever the program gets SIGUSR2, …\n"
+               "  --heap-at-exit  every object at the end, too, for memwhy heap and memwhy why\n"
+               "  --heap-on-signal NAME  the same whenever the program gets SIGUSR1, …\n"
+               "  --no-texts      leave what strings and numbers say out of heaps\n"
                "  --follow-fork   captures of the Python processes that the program starts, too,\n"
                "                  each beside FILE, named by its pid\n"
                "  --no-command-line  leave the program's arguments out of the capture\n"

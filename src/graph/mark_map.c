@@ -12,6 +12,7 @@ enum {
     MIDDLE_BYTES = sizeof(mw_mark_leaf *) << MW_MARK_MIDDLE_BITS,
     DEFERRED_BYTES = MW_MARK_LEAF_WORDS * sizeof(uint64_t),
     WORD_BITS = 64,
+    SLAB_LEAVES = 32, /* of one request: what is not touched costs nothing */
 };
 
 /* ── life ────────────────────────────────────────────────────────────────────────── */
@@ -32,12 +33,6 @@ mw_status mw_mark_map_init(mw_mark_map *map, mw_alloc *alloc)
     return status;
 }
 
-static void free_leaf(mw_mark_map *map, mw_mark_leaf *leaf)
-{
-    mw_alloc_release(map->alloc, leaf->deferred, DEFERRED_BYTES);
-    mw_alloc_release(map->alloc, leaf, sizeof *leaf);
-}
-
 void mw_mark_map_done(mw_mark_map *map)
 {
     mw_alloc *alloc = map->alloc;
@@ -45,10 +40,13 @@ void mw_mark_map_done(mw_mark_map *map)
     if (alloc == NULL)
         return;
     for (uint32_t i = 0; i < map->leaf_count; i++)
-        free_leaf(map, map->leaves[i]);
+        mw_alloc_release(alloc, map->leaves[i]->deferred, DEFERRED_BYTES);
+    for (uint32_t i = 0; i < map->slab_count; i++)
+        mw_alloc_release(alloc, map->slabs[i], SLAB_LEAVES * sizeof **map->slabs);
     for (uint32_t i = 0; map->top != NULL && i < 1 << MW_MARK_TOP_BITS; i++)
         mw_alloc_release(alloc, map->top[i], MIDDLE_BYTES);
     mw_alloc_release(alloc, map->top, TOP_BYTES);
+    mw_alloc_release(alloc, map->slabs, map->slab_capacity * sizeof *map->slabs);
     mw_alloc_release(alloc, map->leaves, map->leaf_capacity * sizeof *map->leaves);
     mw_alloc_release(alloc, map->others, map->other_capacity * sizeof *map->others);
     mw_hash_index_done(&map->other_index);
@@ -85,6 +83,23 @@ static inline uint32_t unit_of(uintptr_t address)
     return (uint32_t)(address >> MW_MARK_UNIT_BITS) & ((1 << MW_MARK_LEAF_BITS) - 1);
 }
 
+static mw_mark_leaf *cut_leaf(mw_mark_map *map)
+{
+    mw_mark_leaf *slab;
+
+    if (map->leaf_count == map->slab_count * SLAB_LEAVES) {
+        if (mw_alloc_grow(map->alloc, &map->slabs, map->slab_count, &map->slab_capacity,
+                          sizeof *map->slabs, UINT32_MAX) != MW_OK)
+            return NULL;
+        slab = mw_alloc_array(map->alloc, SLAB_LEAVES, sizeof *slab);
+        if (slab == NULL)
+            return NULL;
+        map->slabs[map->slab_count++] = slab;
+    }
+    slab = map->slabs[map->slab_count - 1];
+    return slab + map->leaf_count % SLAB_LEAVES;
+}
+
 static mw_mark_leaf *make_leaf(mw_mark_map *map, uintptr_t address)
 {
     mw_mark_leaf ***middle = &map->top[address >> TOP_SHIFT];
@@ -96,7 +111,7 @@ static mw_mark_leaf *make_leaf(mw_mark_map *map, uintptr_t address)
         mw_alloc_grow(map->alloc, &map->leaves, map->leaf_count, &map->leaf_capacity,
                       sizeof *map->leaves, UINT32_MAX) != MW_OK)
         return NULL;
-    leaf = mw_alloc_new(map->alloc, sizeof *leaf);
+    leaf = cut_leaf(map);
     if (leaf == NULL)
         return NULL;
     leaf->base = address >> LEAF_SHIFT << LEAF_SHIFT;

@@ -34,8 +34,10 @@ typedef struct mw_mark_leaf {
 } mw_mark_leaf;
 
 typedef struct mw_mark_map {
-    mw_alloc *alloc;       /* borrowed                                           */
-    mw_mark_leaf ***top;   /* owned, with what it points to                      */
+    mw_alloc *alloc;      /* borrowed                                           */
+    mw_mark_leaf ***top;  /* owned, with what it points to                      */
+    mw_mark_leaf **slabs; /* owned; leaves are cut from these */
+    uint32_t slab_count, slab_capacity;
     mw_mark_leaf **leaves; /* owned; as they were made, by address once numbered */
     uint32_t leaf_count, leaf_capacity;
     uint32_t middle_count;

@@ -90,11 +90,14 @@ static void write_key(const mw_heap_image *image, uint32_t node, mw_sink *sink)
 
 /* ── references ──────────────────────────────────────────────────────────────────── */
 
+/* The names are those of the first references, and the last of all that follow. */
 static void write_name(const mw_heap_image *image, const mw_heap_form *form, uint32_t number,
                        mw_sink *sink)
 {
-    if (number >= form->name_count) /* 0 - 1, where a form has none, included */
+    if (form->name_count == 0)
         mw_sink_text(sink, "(in C)");
+    else if (number >= form->name_count)
+        write_text(&image->names, image->form_names[form->first_name + form->name_count - 1], sink);
     else
         write_text(&image->names, image->form_names[form->first_name + number], sink);
 }
@@ -116,23 +119,31 @@ static void write_entry(const mw_heap_image *image, const uint32_t *edges, uint3
     mw_sink_text(sink, is_value ? "]" : ")");
 }
 
+/* How many references come before those that have names. */
+static uint64_t count_contents(const mw_heap_image *image, uint32_t node, const mw_heap_form *form)
+{
+    uint64_t count = form->text == MW_HEAP_TEXT_COUNT ? image->details[node].text : 0;
+    uint32_t degree = mw_object_graph_degree(&image->graph, node);
+
+    if (form->edges == MW_HEAP_EDGES_NAMED)
+        return 0;
+    if (form->edges == MW_HEAP_EDGES_PAIRS)
+        count *= 2;
+    return count <= degree ? count : 0;
+}
+
 static void write_place(const mw_heap_image *image, uint32_t node, uint32_t place, mw_sink *sink)
 {
     const mw_object_graph *graph = &image->graph;
     const mw_heap_form *form = mw_heap_image_form(image, node);
-    uint32_t degree = mw_object_graph_degree(graph, node);
-    uint32_t contents = degree > form->name_count ? degree - form->name_count : 0;
+    uint64_t contents = count_contents(image, node, form);
 
-    if (form->edges == MW_HEAP_EDGES_NAMED)
-        write_name(image, form, place < form->name_count ? place : form->name_count - 1, sink);
-    else if (place >= contents)
-        write_name(image, form, place - contents, sink);
+    if (place >= contents)
+        write_name(image, form, place - (uint32_t)contents, sink);
     else if (form->edges == MW_HEAP_EDGES_ITEMS)
         write_item(place, sink);
-    else if ((place | 1) < contents)
-        write_entry(image, graph->edges + graph->first_edge[node], place, sink);
     else
-        write_name(image, form, form->name_count, sink);
+        write_entry(image, graph->edges + graph->first_edge[node], place, sink);
 }
 
 /* By the first reference to [to], as the process itself looks for it. */
@@ -340,4 +351,10 @@ void mw_captured_heap_done(mw_captured_heap *heap)
 {
     mw_heap_image_done(&heap->image);
     *heap = (mw_captured_heap){0};
+}
+
+void mw_captured_heap_write_reference(const mw_captured_heap *heap, uint32_t node, uint32_t place,
+                                      mw_sink *sink)
+{
+    write_place(&heap->image, node, place, sink);
 }

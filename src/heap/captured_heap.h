@@ -22,3 +22,7 @@ void mw_captured_heap_done(mw_captured_heap *heap); /* accepts a zeroed struct *
 
 /* For who has read the image himself: takes it, whatever comes of it. */
 void mw_captured_heap_of(mw_captured_heap *ret_heap, mw_heap_image *image);
+
+/* How [node] calls what its reference [place] refers to; `write_edge` looks for the place first. */
+void mw_captured_heap_write_reference(const mw_captured_heap *heap, uint32_t node, uint32_t place,
+                                      mw_sink *sink);

@@ -154,7 +154,7 @@ static void close_all_but(int socket)
         close(i);
 }
 
-static bool write_all(const void *bytes, size_t length)
+bool mw_heap_child_write(const void *bytes, size_t length)
 {
     const char *at = bytes;
 
@@ -176,7 +176,8 @@ static bool reply(mw_status status, const mw_buffer *answer)
     mw_heap_reply head = {.status = (uint64_t)status,
                           .length = status == MW_OK ? answer->length : 0};
 
-    return write_all(&head, sizeof head) && write_all(answer->bytes, head.length);
+    return mw_heap_child_write(&head, sizeof head) &&
+           mw_heap_child_write(answer->bytes, head.length);
 }
 
 static bool answer_one(mw_heap_study *study, const mw_heap_question *question, mw_alloc *alloc)
@@ -204,26 +205,34 @@ static bool read_question(mw_heap_question *question)
 }
 
 /* The first answer is to a question that nobody asked: whether all went well. */
-static void serve(size_t memory_limit)
+static void serve(void *context, mw_alloc *alloc)
 {
-    mw_limited_alloc alloc = mw_limited_alloc_of(memory_limit);
     mw_live_heap live;
     mw_heap_study study;
     mw_heap_question question = {.name = "summary"};
-    mw_status status = mw_live_heap_init(&live, NULL, &alloc.base);
+    mw_status status = mw_live_heap_init(&live, NULL, alloc);
 
+    (void)context;
     if (status == MW_OK)
-        status = mw_heap_study_init(&study, &live.view, &alloc.base);
+        status = mw_heap_study_init(&study, &live.view, alloc);
     if (status != MW_OK) {
         reply(status, NULL);
         return;
     }
-    while (answer_one(&study, &question, &alloc.base) && read_question(&question))
+    while (answer_one(&study, &question, alloc) && read_question(&question))
         continue;
 }
 
-static void be_child(int socket, size_t memory_limit)
+/* What the child is to do. */
+typedef struct task {
+    mw_heap_work *work;
+    void *context;
+    size_t memory_limit;
+} task;
+
+static void be_child(int socket, const task *self)
 {
+    mw_limited_alloc alloc = mw_limited_alloc_of(self->memory_limit);
     const struct rlimit no_core = {0, 0};
 
     mw_guard_enter();
@@ -232,7 +241,7 @@ static void be_child(int socket, size_t memory_limit)
     setrlimit(RLIMIT_CORE, &no_core);
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NAME, "memwhy-heap");
-    serve(memory_limit);
+    self->work(self->context, &alloc.base);
     leave(0);
 }
 
@@ -255,6 +264,13 @@ static uint64_t now_ns(void)
 
 mw_status mw_heap_child_fork(mw_heap_child *ret_child, size_t memory_limit, mw_error *reterr)
 {
+    return mw_heap_child_fork_for(ret_child, serve, NULL, memory_limit, reterr);
+}
+
+mw_status mw_heap_child_fork_for(mw_heap_child *ret_child, mw_heap_work *work, void *context,
+                                 size_t memory_limit, mw_error *reterr)
+{
+    const task child = {work, context, memory_limit};
     sigset_t all, before;
     int ends[2];
     uint64_t begin_ns;
@@ -269,7 +285,7 @@ mw_status mw_heap_child_fork(mw_heap_child *ret_child, size_t memory_limit, mw_e
     pthread_sigmask(SIG_BLOCK, &all, &before);
     pid = clone_quietly();
     if (pid == 0)
-        be_child(ends[1], memory_limit);
+        be_child(ends[1], &child);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     begin_ns = now_ns() - begin_ns;
     close(ends[1]);

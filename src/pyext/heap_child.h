@@ -39,6 +39,13 @@ typedef struct mw_heap_reply {
 mw_status mw_heap_child_fork(mw_heap_child *ret_child, size_t memory_limit, mw_error *reterr)
     MW_MUST_CHECK;
 
+/* The same with other work: the child calls [work] and ends when that returns. */
+typedef void mw_heap_work(void *context, mw_alloc *alloc);
+mw_status mw_heap_child_fork_for(mw_heap_child *ret_child, mw_heap_work *work, void *context,
+                                 size_t memory_limit, mw_error *reterr) MW_MUST_CHECK;
+/* In the child: sends bytes to who has forked it; false if he listens no more. */
+bool mw_heap_child_write(const void *bytes, size_t length);
+
 /* The rest needs no GIL.  Each waits [timeout_ms] at most for the child to go on (-1: for
  * ever), and returns MW_LIMIT when that was not enough, and MW_UNSUPPORTED, with a sentence,
  * when the child is no more.  EINTR is told by MW_BAD_INPUT: look at signals and call

@@ -5,10 +5,12 @@
 
 #include "pyext/heap_check.h"
 #include "pyext/heap_child.h"
+#include "pyext/heap_to.h"
 #include "pyext/live_heap.h"
 #include "pyext/raise.h"
 #include "pyext/tracing.h"
 
+#include "heap/captured_heap.h"
 #include "heap/heap_answers.h"
 
 #include <string.h>
@@ -327,6 +329,71 @@ static PyObject *heap_check(PyObject *module, PyObject *samples)
     Py_RETURN_NONE;
 }
 
+/* ── in a file ───────────────────────────────────────────────────────────────────── */
+
+PyDoc_STRVAR(heap_ask_file_doc,
+             "_heap_ask_file($module, path, number, name, a, b, c, /)\n"
+             "--\n\n"
+             "Read a heap of a capture, answer one question, forget all.  number is that of\n"
+             "the heap, from 0.");
+
+static mw_status ask_file(const char *path, uint32_t number, const mw_heap_question *question,
+                          mw_buffer *answer, mw_error *error)
+{
+    mw_alloc *alloc = mw_alloc_system();
+    mw_capture *capture = NULL;
+    mw_captured_heap heap = {0};
+    mw_heap_study study;
+    mw_status status = mw_capture_open(path, alloc, &capture, error);
+
+    if (status == MW_OK)
+        status = mw_captured_heap_init(&heap, capture, number, alloc, error);
+    if (status == MW_OK)
+        status = mw_heap_study_init(&study, &heap.view, alloc);
+    if (status == MW_OK) {
+        status = mw_heap_answer(&study, question, &answer->sink);
+        mw_heap_study_done(&study);
+    }
+    mw_captured_heap_done(&heap);
+    mw_capture_close(capture);
+    return status;
+}
+
+static PyObject *heap_ask_file(PyObject *module, PyObject *arguments)
+{
+    mw_heap_question question = {0};
+    unsigned long long *a = (unsigned long long *)question.arguments;
+    mw_error error = {.text = ""};
+    PyObject *path = NULL, *result = NULL;
+    const char *name;
+    mw_buffer answer;
+    unsigned number;
+    mw_status status;
+
+    if (!PyArg_ParseTuple(arguments, "O&IsKKK:_heap_ask_file", PyUnicode_FSConverter, &path,
+                          &number, &name, &a[0], &a[1], &a[2]))
+        return NULL;
+    strncpy(question.name, name, sizeof question.name - 1);
+    mw_buffer_init(&answer, mw_alloc_system());
+    status = ask_file(PyBytes_AS_STRING(path), number, &question, &answer, &error);
+    if (status == MW_OK)
+        result = PyBytes_FromStringAndSize(answer.bytes, (Py_ssize_t)answer.length);
+    else if (error.text[0] != '\0')
+        mw_raise(status, &error);
+    else
+        raise_answer(status, 0);
+    mw_buffer_done(&answer);
+    Py_DECREF(path);
+    return result;
+}
+
+PyDoc_STRVAR(heap_to_doc,
+             "_heap_to($module, path, description, /, texts=True, timeout=300,\n"
+             "         memory_limit=0)\n"
+             "--\n\n"
+             "Write the heap to a capture; see memwhy.heap_to().  Returns the bytes that the\n"
+             "child took beside the heap.");
+
 PyMethodDef mw_heap_methods[] = {
     {"_heap_learn", heap_learn, METH_O, heap_learn_doc},
     {"_heap_check", heap_check, METH_O, heap_check_doc},
@@ -334,6 +401,9 @@ PyMethodDef mw_heap_methods[] = {
     {"_heap_ask_child", heap_ask_child, METH_VARARGS, heap_ask_child_doc},
     {"_heap_end", heap_end, METH_VARARGS, heap_end_doc},
     {"_heap_ask", (PyCFunction)(void (*)(void))heap_ask, METH_FASTCALL, heap_ask_doc},
+    {"_heap_to", (PyCFunction)(void (*)(void))mw_heap_to, METH_VARARGS | METH_KEYWORDS,
+     heap_to_doc},
+    {"_heap_ask_file", heap_ask_file, METH_VARARGS, heap_ask_file_doc},
     {"_heap_addresses", heap_addresses, METH_NOARGS, heap_addresses_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -9,12 +9,6 @@
 
 enum { NOT_YET = 0 };
 
-typedef struct joiner {
-    mw_heap_lines *lines;
-    mw_hash_index index; /* of lines                                  */
-    uint32_t *of_site;   /* by site: its line + 1, NOT_YET before that */
-} joiner;
-
 /* The line of a site whose innermost frame is Python's; all zeros for others. */
 static mw_heap_line describe(mw_site site)
 {
@@ -38,32 +32,31 @@ static bool is_same(const mw_heap_line *a, const mw_heap_line *b)
            a->line == b->line;
 }
 
-static mw_status intern(joiner *join, const mw_heap_line *line, uint32_t *ret_number)
+static mw_status intern(mw_heap_lines *lines, const mw_heap_line *line, uint32_t *ret_number)
 {
-    mw_heap_lines *lines = join->lines;
     uint64_t hash = mw_hash_combine((uint64_t)line->file.index << 32 | (uint32_t)line->line,
                                     line->function.index);
     mw_hash_probe probe = mw_hash_probe_start(hash);
     mw_status status;
 
-    while ((*ret_number = mw_hash_index_next(&join->index, &probe)) != 0)
+    while ((*ret_number = mw_hash_index_next(&lines->index, &probe)) != 0)
         if (is_same(&lines->items[*ret_number], line))
             return MW_OK;
     status = mw_alloc_grow(lines->alloc, &lines->items, lines->count, &lines->capacity,
                            sizeof *lines->items, UINT32_MAX);
     if (status == MW_OK)
-        status = mw_hash_index_reserve(&join->index, 1);
+        status = mw_hash_index_reserve(&lines->index, 1);
     if (status != MW_OK)
         return status;
     lines->items[lines->count] = *line;
-    mw_hash_index_add(&join->index, hash, lines->count);
+    mw_hash_index_add(&lines->index, hash, lines->count);
     *ret_number = lines->count++;
     return MW_OK;
 }
 
-static mw_status line_of_site(joiner *join, mw_site site, uint32_t *ret_number)
+static mw_status line_of_site(mw_heap_lines *lines, mw_site site, uint32_t *ret_number)
 {
-    uint32_t *known = &join->of_site[site.index];
+    uint32_t *known = &lines->of_site[site.index];
     mw_status status = MW_OK;
 
     *ret_number = 0;
@@ -71,54 +64,73 @@ static mw_status line_of_site(joiner *join, mw_site site, uint32_t *ret_number)
         mw_heap_line line = describe(site);
 
         if (line.file.index != 0)
-            status = intern(join, &line, ret_number);
+            status = intern(lines, &line, ret_number);
         *known = *ret_number + 1;
     }
     *ret_number = *known - 1;
     return status;
 }
 
-static mw_status join_all(joiner *join, const mw_heap *heap)
+mw_status mw_heap_lines_find(mw_heap_lines *lines, PyObject *object, const mw_heap_type *type,
+                             uint32_t *ret_number)
+{
+    mw_block_entry entry = mw_block_store_find(&mw_the_tracer.blocks, mw_heap_block(object, type));
+    mw_site site = {entry.label & MW_LABEL_SITE};
+
+    *ret_number = 0;
+    return site.index != 0 ? line_of_site(lines, site, ret_number) : MW_OK;
+}
+
+static mw_status join_all(mw_heap_lines *lines, const mw_heap *heap)
 {
     mw_status status = MW_OK;
 
     for (uint32_t node = 1; status == MW_OK && node < heap->graph.node_count; node++) {
         PyObject *object = mw_heap_object(heap, node);
-        mw_block_entry entry;
 
-        if (object == NULL)
-            continue;
-        entry = mw_block_store_find(&mw_the_tracer.blocks,
-                                    mw_heap_block(object, mw_heap_type_of(heap, node)));
-        if ((entry.label & MW_LABEL_SITE) != 0)
-            status = line_of_site(join, (mw_site){entry.label & MW_LABEL_SITE},
-                                  &join->lines->of_node[node]);
+        if (object != NULL)
+            status = mw_heap_lines_find(lines, object, mw_heap_type_of(heap, node),
+                                        &lines->of_node[node]);
     }
     return status;
 }
 
-mw_status mw_heap_lines_init(mw_heap_lines *ret_lines, const mw_heap *heap, mw_alloc *alloc)
+static void end_finding(mw_heap_lines *lines)
 {
-    joiner join = {.lines = ret_lines};
-    uint32_t site_count = mw_the_tracer.sites.count;
+    mw_alloc_release(lines->alloc, lines->of_site, lines->site_count * sizeof *lines->of_site);
+    lines->of_site = NULL;
+    mw_hash_index_done(&lines->index);
+}
+
+mw_status mw_heap_lines_begin(mw_heap_lines *ret_lines, mw_alloc *alloc)
+{
     mw_status status;
 
-    *ret_lines = (mw_heap_lines){.alloc = alloc, .node_count = heap->graph.node_count};
-    if (!heap->asks_tracer)
-        return MW_UNSUPPORTED;
-    mw_hash_index_init(&join.index, alloc);
-    join.of_site = mw_alloc_array(alloc, site_count, sizeof *join.of_site);
-    ret_lines->of_node = mw_alloc_array(alloc, ret_lines->node_count, sizeof *ret_lines->of_node);
+    *ret_lines = (mw_heap_lines){.alloc = alloc, .site_count = mw_the_tracer.sites.count};
+    mw_hash_index_init(&ret_lines->index, alloc);
+    ret_lines->of_site = mw_alloc_array(alloc, ret_lines->site_count, sizeof *ret_lines->of_site);
     status = mw_alloc_grow(alloc, &ret_lines->items, 0, &ret_lines->capacity,
                            sizeof *ret_lines->items, UINT32_MAX);
-    if (join.of_site == NULL || ret_lines->of_node == NULL)
-        status = MW_NO_MEMORY;
-    if (status == MW_OK) {
+    if (status == MW_OK)
         ret_lines->count = 1;
-        status = join_all(&join, heap);
-    }
-    mw_alloc_release(alloc, join.of_site, site_count * sizeof *join.of_site);
-    mw_hash_index_done(&join.index);
+    return ret_lines->of_site != NULL ? status : MW_NO_MEMORY;
+}
+
+mw_status mw_heap_lines_init(mw_heap_lines *ret_lines, const mw_heap *heap, mw_alloc *alloc)
+{
+    mw_status status;
+
+    *ret_lines = (mw_heap_lines){0};
+    if (!heap->asks_tracer)
+        return MW_UNSUPPORTED;
+    status = mw_heap_lines_begin(ret_lines, alloc);
+    ret_lines->node_count = heap->graph.node_count;
+    ret_lines->of_node = mw_alloc_array(alloc, ret_lines->node_count, sizeof *ret_lines->of_node);
+    if (ret_lines->of_node == NULL)
+        status = MW_NO_MEMORY;
+    if (status == MW_OK)
+        status = join_all(ret_lines, heap);
+    end_finding(ret_lines);
     if (status != MW_OK)
         mw_heap_lines_done(ret_lines);
     return status;
@@ -127,6 +139,7 @@ mw_status mw_heap_lines_init(mw_heap_lines *ret_lines, const mw_heap *heap, mw_a
 void mw_heap_lines_done(mw_heap_lines *lines)
 {
     if (lines->alloc != NULL) {
+        end_finding(lines);
         mw_alloc_release(lines->alloc, lines->items, lines->capacity * sizeof *lines->items);
         mw_alloc_release(lines->alloc, lines->of_node, lines->node_count * sizeof *lines->of_node);
     }

@@ -59,7 +59,7 @@ void mw_heap_write_str(PyObject *object, mw_sink *sink)
         write_characters(object, PATH_MAXIMUM, sink);
 }
 
-static void write_quoted(PyObject *text, mw_sink *sink)
+void mw_heap_write_quoted(PyObject *text, mw_sink *sink)
 {
     mw_sink_text(sink, "'");
     write_characters(text, TEXT_MAXIMUM, sink);
@@ -194,7 +194,7 @@ static void write_task_name(const mw_heap *heap, uint32_t node, mw_sink *sink)
 
         if (object != NULL && PyUnicode_CheckExact(object)) {
             mw_sink_text(sink, " ");
-            write_quoted(object, sink);
+            mw_heap_write_quoted(object, sink);
             return;
         }
     }
@@ -206,7 +206,7 @@ static void write_thread_name(PyObject *object, mw_sink *sink)
 
     if (is_str(name)) {
         mw_sink_text(sink, " ");
-        write_quoted(name, sink);
+        mw_heap_write_quoted(name, sink);
     }
 }
 
@@ -239,14 +239,9 @@ void mw_heap_write_thread(const mw_heap *heap, uint64_t thread, mw_sink *sink)
     }
 }
 
-/* Each `write_…` below returns false, having written nothing, if it is not for this shape. */
-
-/* Containers, with how much is in them. */
-static bool write_container(const mw_heap *heap, const mw_heap_type *type, PyObject *object,
-                            mw_sink *sink)
+/* How much is in a container; false for what is none. */
+static bool count_contents(const mw_heap_type *type, PyObject *object, uint64_t *ret_count)
 {
-    Py_ssize_t count;
-
     switch (type->shape) {
     case MW_SHAPE_LIST:
     case MW_SHAPE_TUPLE:
@@ -254,87 +249,144 @@ static bool write_container(const mw_heap *heap, const mw_heap_type *type, PyObj
     case MW_SHAPE_BYTEARRAY:
     case MW_SHAPE_ARRAY:
     case MW_SHAPE_DEQUE:
-        count = Py_SIZE(object);
-        break;
+        *ret_count = (uint64_t)Py_SIZE(object);
+        return true;
     case MW_SHAPE_DICT:
     case MW_SHAPE_ORDERED_DICT:
-        count = ((PyDictObject *)object)->ma_used;
-        break;
+        *ret_count = (uint64_t)((PyDictObject *)object)->ma_used;
+        return true;
     case MW_SHAPE_SET:
-        count = ((PySetObject *)object)->used;
-        break;
+        *ret_count = (uint64_t)((PySetObject *)object)->used;
+        return true;
     default:
         return false;
     }
-    write_type_name(heap, type->type, sink);
-    mw_sink_format(sink, "(%lld)", (long long)count);
-    return true;
 }
 
-/* What code is made of, by name. */
-static bool write_program_part(const mw_heap *heap, const mw_heap_type *type, PyObject *object,
-                               mw_sink *sink)
+mw_heap_text mw_heap_text_of(const mw_heap_type *type, PyObject *object, uint64_t *ret_count)
+{
+    if (count_contents(type, object, ret_count))
+        return MW_HEAP_TEXT_COUNT;
+    switch (type->shape) {
+    case MW_SHAPE_STR:
+        return MW_HEAP_TEXT_STRING;
+    case MW_SHAPE_INT:
+        return type->is_exact ? MW_HEAP_TEXT_INTEGER : MW_HEAP_TEXT_NONE;
+    case MW_SHAPE_MODULE:
+        return MW_HEAP_TEXT_MODULE;
+    case MW_SHAPE_TYPE:
+        return MW_HEAP_TEXT_CLASS;
+    case MW_SHAPE_FUNCTION:
+    case MW_SHAPE_BUILTIN:
+    case MW_SHAPE_METHOD:
+    case MW_SHAPE_FRAME_OBJECT:
+    case MW_SHAPE_CODE:
+        return MW_HEAP_TEXT_WHOLE;
+    case MW_SHAPE_GENERATOR:
+    case MW_SHAPE_TASK:
+    case MW_SHAPE_THREAD:
+        return MW_HEAP_TEXT_BEHIND;
+    default:
+        return MW_HEAP_TEXT_NONE;
+    }
+}
+
+void mw_heap_write_text(const mw_heap *heap, const mw_heap_type *type, PyObject *object,
+                        mw_sink *sink)
 {
     switch (type->shape) {
+    case MW_SHAPE_STR:
+        write_characters(object, TEXT_MAXIMUM, sink);
+        return;
+    case MW_SHAPE_INT:
+        write_int(object, sink);
+        return;
     case MW_SHAPE_MODULE:
-        write_named("module ", ((PyModuleObject *)object)->md_name, sink);
-        return true;
+        mw_heap_write_str(((PyModuleObject *)object)->md_name, sink);
+        return;
     case MW_SHAPE_TYPE:
-        mw_sink_text(sink, "class ");
         write_type_name(heap, (PyTypeObject *)object, sink);
-        return true;
+        return;
     case MW_SHAPE_FUNCTION:
         write_named("function ", ((PyFunctionObject *)object)->func_qualname, sink);
-        return true;
+        return;
     case MW_SHAPE_BUILTIN:
         mw_sink_text(sink, "builtin ");
         mw_sink_text(sink, ((PyCFunctionObject *)object)->m_ml->ml_name);
-        return true;
+        return;
     case MW_SHAPE_METHOD:
         write_method(object, sink);
-        return true;
+        return;
     case MW_SHAPE_GENERATOR:
-        write_type_name(heap, type->type, sink);
         write_named(" ", ((PyGenObject *)object)->gi_qualname, sink);
-        return true;
+        return;
     case MW_SHAPE_FRAME_OBJECT:
         mw_sink_text(sink, "frame ");
         write_code_place(mw_layout_code_of(object, false), sink);
-        return true;
+        return;
     case MW_SHAPE_CODE:
         mw_sink_text(sink, "code ");
         write_code_place((PyCodeObject *)object, sink);
-        return true;
+        return;
+    case MW_SHAPE_THREAD:
+        write_thread_name(object, sink);
+        return;
     default:
-        return false;
+        return;
     }
+}
+
+void mw_heap_write_frame(const mw_py_frame *frame, mw_sink *sink)
+{
+    mw_sink_text(sink, "frame ");
+    write_code_place(mw_frames_code(frame), sink);
+}
+
+static void write_with_type(const mw_heap *heap, uint32_t node, PyObject *object, mw_sink *sink)
+{
+    const mw_heap_type *type = mw_heap_type_of(heap, node);
+
+    write_type_name(heap, type->type, sink);
+    if (type->shape == MW_SHAPE_TASK)
+        write_task_name(heap, node, sink);
+    else
+        mw_heap_write_text(heap, type, object, sink);
 }
 
 void mw_heap_write_object(const mw_heap *heap, uint32_t node, mw_sink *sink)
 {
     const mw_heap_type *type = mw_heap_type_of(heap, node);
     PyObject *object = mw_heap_object(heap, node);
+    uint64_t count;
 
     if (object == NULL) {
-        mw_sink_text(sink, "frame ");
-        write_code_place(mw_frames_code(mw_heap_frame_at(heap, node)), sink);
+        mw_heap_write_frame(mw_heap_frame_at(heap, node), sink);
         return;
     }
-    if (type->shape == MW_SHAPE_STR) {
-        write_quoted(object, sink);
+    switch (mw_heap_text_of(type, object, &count)) {
+    case MW_HEAP_TEXT_NONE:
+        write_type_name(heap, type->type, sink);
         return;
+    case MW_HEAP_TEXT_BEHIND:
+        write_with_type(heap, node, object, sink);
+        return;
+    case MW_HEAP_TEXT_COUNT:
+        write_type_name(heap, type->type, sink);
+        mw_sink_format(sink, "(%lld)", (long long)count);
+        return;
+    case MW_HEAP_TEXT_STRING:
+        mw_heap_write_quoted(object, sink);
+        return;
+    case MW_HEAP_TEXT_MODULE:
+        mw_sink_text(sink, "module ");
+        break;
+    case MW_HEAP_TEXT_CLASS:
+        mw_sink_text(sink, "class ");
+        break;
+    default:
+        break;
     }
-    if (type->shape == MW_SHAPE_INT && type->is_exact) {
-        write_int(object, sink);
-        return;
-    }
-    if (write_container(heap, type, object, sink) || write_program_part(heap, type, object, sink))
-        return;
-    write_type_name(heap, type->type, sink);
-    if (type->shape == MW_SHAPE_TASK)
-        write_task_name(heap, node, sink);
-    else if (type->shape == MW_SHAPE_THREAD)
-        write_thread_name(object, sink);
+    mw_heap_write_text(heap, type, object, sink);
 }
 
 /* ── references ──────────────────────────────────────────────────────────────────── */
@@ -353,7 +405,7 @@ static bool name_field(PyObject *field, PyObject *target, const char *name, mw_s
 static void write_key(PyObject *key, mw_sink *sink)
 {
     if (is_str(key))
-        write_quoted(key, sink);
+        mw_heap_write_quoted(key, sink);
     else if (PyLong_CheckExact(key))
         write_int(key, sink);
     else
@@ -517,8 +569,7 @@ static bool name_by_shape(const mw_heap *heap, PyObject *object, const mw_heap_t
     return false;
 }
 
-/* `.name`, or `['a name']` for one that could not stand behind a dot. */
-static void write_attribute(PyObject *name, mw_sink *sink)
+void mw_heap_write_attribute(PyObject *name, mw_sink *sink)
 {
     bool is_word = is_str(name) && PyUnicode_GET_LENGTH(name) != 0;
 
@@ -544,7 +595,7 @@ static bool name_attribute(PyObject *object, PyObject *target, mw_sink *sink)
     }
     for (Py_ssize_t i = 0; attributes.values != NULL && keys != NULL && i < keys->dk_nentries; i++)
         if (attributes.values->values[i] == target) {
-            write_attribute(mw_layout_dict_entry(keys, i, &value), sink);
+            mw_heap_write_attribute(mw_layout_dict_entry(keys, i, &value), sink);
             return true;
         }
     return false;
@@ -579,19 +630,28 @@ static bool name_member(PyObject *object, PyObject *target, mw_sink *sink)
     return false;
 }
 
+void mw_heap_write_frame_reference(const mw_py_frame *frame, PyObject *target, mw_sink *sink)
+{
+    if (!name_local(frame, target, sink))
+        mw_sink_text(sink, "(frame)");
+}
+
+void mw_heap_write_reference(const mw_heap *heap, const mw_heap_type *type, PyObject *object,
+                             PyObject *target, mw_sink *sink)
+{
+    if (!name_by_shape(heap, object, type, target, sink) && !name_attribute(object, target, sink) &&
+        !name_member(object, target, sink) &&
+        !name_field((PyObject *)Py_TYPE(object), target, ".__class__", sink))
+        mw_sink_text(sink, "(in C)");
+}
+
 void mw_heap_write_edge(const mw_heap *heap, uint32_t from, uint32_t to, mw_sink *sink)
 {
     PyObject *object = mw_heap_object(heap, from);
     PyObject *target = mw_heap_object(heap, to);
 
-    if (object == NULL) {
-        if (!name_local(mw_heap_frame_at(heap, from), target, sink))
-            mw_sink_text(sink, "(frame)");
-        return;
-    }
-    if (name_by_shape(heap, object, mw_heap_type_of(heap, from), target, sink) ||
-        name_attribute(object, target, sink) || name_member(object, target, sink) ||
-        name_field((PyObject *)Py_TYPE(object), target, ".__class__", sink))
-        return;
-    mw_sink_text(sink, "(in C)");
+    if (object == NULL)
+        mw_heap_write_frame_reference(mw_heap_frame_at(heap, from), target, sink);
+    else
+        mw_heap_write_reference(heap, mw_heap_type_of(heap, from), object, target, sink);
 }

@@ -58,7 +58,8 @@ static inline uint32_t number_of(mw_heap *heap, uintptr_t address)
 
 uint32_t mw_heap_number(mw_heap *heap, uintptr_t address)
 {
-    return number_of(heap, address);
+    return heap->number != NULL ? heap->number(heap->number_context, address)
+                                : number_of(heap, address);
 }
 
 void mw_heap_add_known(mw_heap *heap, uint32_t node)
@@ -115,6 +116,13 @@ static bool is_never_freed(PyObject *object, const mw_heap_type *type)
             (((PyTypeObject *)object)->tp_flags & Py_TPFLAGS_HEAPTYPE) == 0);
 }
 
+int32_t mw_heap_references(PyObject *object, const mw_heap_type *type)
+{
+    if (is_never_freed(object, type))
+        return MW_GRAPH_IMMORTAL;
+    return Py_REFCNT(object) < MW_GRAPH_IMMORTAL ? (int32_t)Py_REFCNT(object) : MW_GRAPH_IMMORTAL;
+}
+
 static void add_node(walker *walk, const mw_graph_node *node, size_t size_bytes)
 {
     mw_status status =
@@ -144,11 +152,7 @@ static void look_at(walker *walk, uint32_t node)
     }
     if (type->node == 0)
         type->node = number_of(heap, (uintptr_t)type->type);
-    if (is_never_freed(object, type))
-        row.references = MW_GRAPH_IMMORTAL;
-    else
-        row.references =
-            Py_REFCNT(object) < MW_GRAPH_IMMORTAL ? (int32_t)Py_REFCNT(object) : MW_GRAPH_IMMORTAL;
+    row.references = mw_heap_references(object, type);
     heap->object_count++;
     add_node(walk, &row, mw_heap_size(object, type, heap->asks_tracer));
     mw_heap_edges_of(&walk->batch, object, type);
@@ -238,16 +242,21 @@ static mw_status explain(mw_heap *heap, PyObject *subject)
     return heap->status;
 }
 
-mw_status mw_heap_init(mw_heap *ret_heap, PyObject *subject, mw_alloc *alloc)
+mw_status mw_heap_begin(mw_heap *ret_heap, mw_alloc *alloc)
 {
-    walker *walk = mw_alloc_new(alloc, sizeof *walk);
-    mw_status status = MW_NO_MEMORY;
-
     *ret_heap = (mw_heap){.alloc = alloc,
                           .interpreter = PyInterpreterState_Get(),
                           .asks_tracer = mw_the_tracer.is_active};
-    if (walk != NULL)
-        status = init_tables(ret_heap);
+    return init_tables(ret_heap);
+}
+
+mw_status mw_heap_init(mw_heap *ret_heap, PyObject *subject, mw_alloc *alloc)
+{
+    walker *walk = mw_alloc_new(alloc, sizeof *walk);
+    mw_status status = mw_heap_begin(ret_heap, alloc);
+
+    if (walk == NULL)
+        status = MW_NO_MEMORY;
     if (status == MW_OK)
         status = walk_all(ret_heap, walk);
     if (status == MW_OK)

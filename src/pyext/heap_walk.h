@@ -50,6 +50,8 @@ typedef struct mw_heap {
     uint32_t object_count;  /* nodes that are objects                                  */
     mw_explained explained;
     bool asks_tracer;
+    uint32_t (*number)(void *context, uintptr_t address); /* NULL: by `map`; for heap_dump.c */
+    void *number_context;
     mw_status status; /* the first failure, while walking                              */
 } mw_heap;
 
@@ -94,6 +96,12 @@ static inline PyObject *mw_heap_module_name(const mw_heap *heap, uint32_t label)
     return mw_heap_object(heap, label);
 }
 
+/* A heap without objects, for who fills it himself: heap_dump.c.  On failure it is to be released
+ * nevertheless. */
+mw_status mw_heap_begin(mw_heap *ret_heap, mw_alloc *alloc) MW_MUST_CHECK;
+/* The references that an object counts, or MW_GRAPH_IMMORTAL. */
+int32_t mw_heap_references(PyObject *object, const mw_heap_type *type);
+
 /* Adds the roots that the interpreter gives away; for heap_walk.c (heap_roots.c). */
 void mw_heap_add_frames(mw_heap *heap);
 void mw_heap_add_interpreter_roots(mw_heap *heap);
@@ -101,7 +109,8 @@ void mw_heap_add_module_roots(mw_heap *heap);
 /* Once what the walk found has been explained. */
 void mw_heap_add_held_roots(mw_heap *heap);
 
-/* The number of the node at [address], made if it is new; 0 when that fails. */
+/* The number of the node at [address], made if it is new; 0 when that fails, or if who gives numbers
+ * has none yet. */
 uint32_t mw_heap_number(mw_heap *heap, uintptr_t address);
 /* Notes a reference that is counted and no edge. */
 void mw_heap_add_known(mw_heap *heap, uint32_t node);

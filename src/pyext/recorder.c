@@ -16,9 +16,10 @@
 #define _GNU_SOURCE
 #include "pyext/recorder.h"
 
-#include "base/quantity.h"
 #include "pyext/compat.h"
+#include "pyext/durations.h"
 #include "pyext/program_argument.h"
+#include "pyext/recorder_heap.h"
 #include "pyext/recorder_look.h"
 #include "pyext/recorder_source.h"
 #include "pyext/snapshot_to.h"
@@ -59,7 +60,8 @@ typedef struct recorder {
     uint64_t every_ns;
     uint64_t keep_ns;
     bool follows_forks;
-    int signal;                 /* on which a snapshot is taken; 0: none                     */
+    int signal; /* on which a snapshot is taken; 0: none                     */
+    mw_wanted_heaps heaps;
     struct stat standard_error; /* as it was at the start                          */
     bool has_standard_error;
 
@@ -69,6 +71,7 @@ typedef struct recorder {
     sem_t wake;
     atomic_bool stop_wanted;
     atomic_bool snapshot_wanted;
+    atomic_bool heap_wanted;
 
     pthread_mutex_t busy;
     mw_recording recording;
@@ -223,6 +226,21 @@ static void record_snapshot(recorder *self)
     mw_seen_done(&seen);
 }
 
+/* A heap more.  A capture is worth more than one heap: without it, it goes on. */
+static void record_heap(recorder *self, mw_gil_of_caller gil)
+{
+    uint64_t pause_ns = 0;
+    mw_error error = {.text = ""};
+
+    if (py_is_finalizing())
+        return;
+    if (mw_recorder_heap(&self->recording, &self->heaps, self->wanted.start_ns, gil, &pause_ns,
+                         &error) != MW_OK)
+        complain(self, "the capture has a heap less", error.text);
+    if (pause_ns > self->longest_pause_ns)
+        self->longest_pause_ns = pause_ns;
+}
+
 /* ── the thread ──────────────────────────────────────────────────────────────────── */
 
 static void wait_until_due(recorder *self)
@@ -235,7 +253,8 @@ static void wait_until_due(recorder *self)
     pthread_mutex_unlock(&self->busy);
     deadline.tv_sec = (time_t)(due_ns / 1000000000);
     deadline.tv_nsec = (long)(due_ns % 1000000000);
-    if (atomic_load(&self->snapshot_wanted) || atomic_load(&self->stop_wanted))
+    if (atomic_load(&self->snapshot_wanted) || atomic_load(&self->heap_wanted) ||
+        atomic_load(&self->stop_wanted))
         return;
     (void)sem_clockwait(&self->wake, CLOCK_MONOTONIC, &deadline);
 }
@@ -260,6 +279,8 @@ static void *follow(void *context)
             record_snapshot(self);
         else if (due == MW_SERIES_POINT)
             record_point(self);
+        if (atomic_exchange(&self->heap_wanted, false))
+            record_heap(self, MW_GIL_IS_NOT_HELD);
         pthread_mutex_unlock(&self->busy);
     }
 }
@@ -328,30 +349,31 @@ static void on_signal(int number)
 {
     int error = errno;
 
-    (void)number;
-    atomic_store(&the_recorder.snapshot_wanted, true);
+    if (number == the_recorder.signal)
+        atomic_store(&the_recorder.snapshot_wanted, true);
+    if (number == the_recorder.heaps.signal)
+        atomic_store(&the_recorder.heap_wanted, true);
     sem_post(&the_recorder.wake);
     errno = error;
 }
 
-static int catch_signal(recorder *self)
+static int catch_signal(int number)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
     sigemptyset(&action.sa_mask);
-    return self->signal != 0 ? sigaction(self->signal, &action, NULL) : 0;
+    return number != 0 ? sigaction(number, &action, NULL) : 0;
 }
 
 /* If the program has put its own handler in since, that stays. */
-static void release_signal(const recorder *self)
+static void release_signal(int number)
 {
     struct sigaction present;
 
-    if (self->signal == 0 || sigaction(self->signal, NULL, &present) != 0 ||
-        present.sa_handler != on_signal)
+    if (number == 0 || sigaction(number, NULL, &present) != 0 || present.sa_handler != on_signal)
         return;
     present.sa_handler = SIG_IGN;
-    (void)sigaction(self->signal, &present, NULL);
+    (void)sigaction(number, &present, NULL);
 }
 
 /* ── beginning ───────────────────────────────────────────────────────────────────── */
@@ -390,6 +412,7 @@ static void begin(recorder *self, pid_t parent, making when)
     self->has_complained = self->has_missed = false;
     self->pauses = 0;
     atomic_store(&self->snapshot_wanted, false);
+    atomic_store(&self->heap_wanted, false);
     sem_init(&self->wake, 0, 0);
     mw_series_init(&self->series, self->every_ns);
     fill_program(self, parent);
@@ -482,8 +505,13 @@ static void at_exit(int exit_status, void *ignored)
 static void end(recorder *self)
 {
     stop_thread(self, 10 * PAUSE_SECONDS);
-    release_signal(self);
+    release_signal(self->signal);
+    release_signal(self->heaps.signal);
     (void)record_here(self, LAST_SNAPSHOT);
+    if (self->heaps.at_exit && lock_busy(self, 10 * PAUSE_SECONDS)) {
+        record_heap(self, MW_GIL_IS_HELD);
+        pthread_mutex_unlock(&self->busy);
+    }
     self->state = RECORDER_ENDED;
     if (self->wanted.wants_peak)
         mw_tracer_keep_peak(&mw_the_tracer, false);
@@ -627,7 +655,8 @@ static int name_capture(recorder *self, PyObject *path, long parent)
 
 PyDoc_STRVAR(record_start_doc,
              "_record_start($module, path, description, /, every=0, keep=0, peak=False,\n"
-             "              follow=False, signal=0, parent=0)\n"
+             "              follow=False, signal=0, parent=0, heap_at_exit=False,\n"
+             "              heap_signal=0, texts=True)\n"
              "--\n\n"
              "Write a capture of this process from now on; see memwhy._record.  every and\n"
              "keep are nanoseconds.  With parent, the pid of a process that is recorded in\n"
@@ -635,17 +664,19 @@ PyDoc_STRVAR(record_start_doc,
 
 static PyObject *record_start(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"", "", "every", "keep", "peak", "follow", "signal", "parent", NULL};
+    static char *names[] = {"",       "",       "every",        "keep",        "peak",  "follow",
+                            "signal", "parent", "heap_at_exit", "heap_signal", "texts", NULL};
     recorder *self = &the_recorder;
     PyObject *path, *description;
     unsigned long long every_ns = 0, keep_ns = 0;
-    int wants_peak = 0, follows = 0, number = 0;
+    int wants_peak = 0, follows = 0, number = 0, heap_at_exit = 0, heap_signal = 0, texts = 1;
     long parent = 0;
     mw_recorded recorded;
 
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!|KKppil:_record_start", names, &path,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO!|KKppilpip:_record_start", names, &path,
                                      &PyDict_Type, &description, &every_ns, &keep_ns, &wants_peak,
-                                     &follows, &number, &parent))
+                                     &follows, &number, &parent, &heap_at_exit, &heap_signal,
+                                     &texts))
         return NULL;
     if (is_ours(self, RECORDER_ON))
         return PyErr_Format(PyExc_RuntimeError, "this process is recorded in %s already",
@@ -664,12 +695,13 @@ static PyObject *record_start(PyObject *module, PyObject *args, PyObject *kwargs
     self->keep_ns = keep_ns;
     self->follows_forks = follows != 0;
     self->signal = number;
+    self->heaps = (mw_wanted_heaps){heap_at_exit != 0, heap_signal, texts == 0};
     note_standard_error(self);
     if (wants_peak && recorded == MW_RECORDED_EXACTLY)
         mw_tracer_keep_peak(&mw_the_tracer, true);
     begin(self, (pid_t)parent, parent == 0 ? MAKE_NOW : MAKE_WHEN_DUE);
-    if (catch_signal(self) != 0)
-        complain(self, "the signal for a snapshot cannot be caught", strerror(errno));
+    if (catch_signal(self->signal) != 0 || catch_signal(self->heaps.signal) != 0)
+        complain(self, "a signal for the capture cannot be caught", strerror(errno));
     Py_RETURN_NONE;
 }
 
@@ -712,13 +744,14 @@ static PyObject *record_now(PyObject *module, PyObject *ignored)
     return PyBool_FromLong(is_ours(self, RECORDER_ON) && record_here(self, SNAPSHOT_BETWEEN));
 }
 
-PyDoc_STRVAR(record_state_doc,
-             "_record_state($module, /)\n"
-             "--\n\n"
-             "What the recorder has done: None in a process that was never recorded, else a\n"
-             "dict of 'path', 'snapshots', 'failures', 'missed' (whether a snapshot was due\n"
-             "when nothing was traced), 'longest_pause' (ns that a snapshot held the GIL) and\n"
-             "'is_recording'.");
+PyDoc_STRVAR(
+    record_state_doc,
+    "_record_state($module, /)\n"
+    "--\n\n"
+    "What the recorder has done: None in a process that was never recorded, else a\n"
+    "dict of 'path', 'snapshots', 'heaps', 'failures', 'missed' (whether a snapshot was due\n"
+    "when nothing was traced), 'longest_pause' (ns that a snapshot held the GIL) and\n"
+    "'is_recording'.");
 
 static PyObject *record_state(PyObject *module, PyObject *ignored)
 {
@@ -730,29 +763,11 @@ static PyObject *record_state(PyObject *module, PyObject *ignored)
     path = PyUnicode_DecodeFSDefault(self->path);
     if (path == NULL)
         return NULL;
-    return Py_BuildValue("{s:N,s:I,s:I,s:N,s:K,s:N}", "path", path, "snapshots",
-                         self->recording.snapshots, "failures", self->recording.failures, "missed",
-                         PyBool_FromLong(self->has_missed), "longest_pause",
-                         (unsigned long long)self->longest_pause_ns, "is_recording",
-                         PyBool_FromLong(self->state == RECORDER_ON));
-}
-
-/* ── durations ───────────────────────────────────────────────────────────────────── */
-
-PyDoc_STRVAR(parse_duration_doc, "_parse_duration($module, text, /)\n"
-                                 "--\n\n"
-                                 "The nanoseconds that a text such as 10s means; None if none.");
-
-static PyObject *parse_duration(PyObject *module, PyObject *text)
-{
-    const char *bytes = PyUnicode_Check(text) ? PyUnicode_AsUTF8(text) : NULL;
-    uint64_t duration_ns;
-
-    if (bytes == NULL && PyErr_Occurred())
-        return NULL;
-    if (bytes == NULL || !mw_duration_parse(bytes, &duration_ns))
-        Py_RETURN_NONE;
-    return PyLong_FromUnsignedLongLong(duration_ns);
+    return Py_BuildValue("{s:N,s:I,s:I,s:I,s:N,s:K,s:N}", "path", path, "snapshots",
+                         self->recording.snapshots, "heaps", self->recording.heaps, "failures",
+                         self->recording.failures, "missed", PyBool_FromLong(self->has_missed),
+                         "longest_pause", (unsigned long long)self->longest_pause_ns,
+                         "is_recording", PyBool_FromLong(self->state == RECORDER_ON));
 }
 
 /* ── adding all to the module ────────────────────────────────────────────────────── */
@@ -770,7 +785,6 @@ static PyMethodDef recorder_methods[] = {
     {"_record_wrap", wrap_forking, METH_VARARGS, wrap_forking_doc},
     {"_record_forked", after_fork_in_child, METH_NOARGS, "What a forked child does first."},
     {"_snapshot_to", mw_snapshot_to, METH_VARARGS, snapshot_to_doc},
-    {"_parse_duration", parse_duration, METH_O, parse_duration_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -783,7 +797,7 @@ int mw_recorder_add(PyObject *module)
         return -1;
     }
     is_done = true;
-    if (mw_recorder_look_init(module) < 0)
+    if (mw_recorder_look_init(module) < 0 || PyModule_AddFunctions(module, mw_duration_methods) < 0)
         return -1;
     return PyModule_AddFunctions(module, recorder_methods);
 }

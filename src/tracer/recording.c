@@ -193,6 +193,26 @@ mw_status mw_recording_look(mw_recording *recording, const mw_look *look, mw_err
     return status;
 }
 
+/* ── heaps ───────────────────────────────────────────────────────────────────────── */
+
+mw_status mw_recording_heap(mw_recording *recording, mw_record_type type, const mw_bytes *payload,
+                            mw_error *reterr)
+{
+    mw_status status = mw_recording_open(recording, reterr);
+
+    if (status == MW_OK)
+        status = mw_capture_writer_heap(recording->writer, type, payload, reterr);
+    if (status == MW_OK && type == MW_RECORD_HEAP)
+        recording->heaps++;
+    return status;
+}
+
+void mw_recording_drop_heap(mw_recording *recording)
+{
+    if (recording->writer != NULL)
+        mw_capture_writer_drop_heap(recording->writer);
+}
+
 mw_status mw_recording_finish(mw_recording *recording, int exit_status, mw_error *reterr)
 {
     mw_capture_writer *writer;

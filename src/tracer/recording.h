@@ -39,6 +39,7 @@ typedef struct mw_recording {
     uint64_t peak_bytes; /* of the peak that was written last                     */
     uint32_t snapshots;  /* written                                                */
     uint32_t failures;   /* looks that could not be written                        */
+    uint32_t heaps;      /* written                                                */
 } mw_recording;
 
 /* What is seen of a process at one time. */
@@ -61,6 +62,11 @@ mw_status mw_recording_open(mw_recording *recording, mw_error *reterr) MW_MUST_C
 mw_status mw_recording_epoch(mw_recording *recording, uint64_t start_ns) MW_MUST_CHECK;
 mw_status mw_recording_look(mw_recording *recording, const mw_look *look, mw_error *reterr)
     MW_MUST_CHECK;
+/* A record of a heap, of which the last one ends it; what fails drops all of it, and so does
+ * mw_recording_drop_heap. */
+mw_status mw_recording_heap(mw_recording *recording, mw_record_type type, const mw_bytes *payload,
+                            mw_error *reterr) MW_MUST_CHECK;
+void mw_recording_drop_heap(mw_recording *recording);
 /* A process was started; it is told of once it has a capture.  Without memory, it is not. */
 void mw_recording_await_child(mw_recording *recording, pid_t pid, uint64_t time_ns);
 /* The process ends with [exit_status]; closes the capture. */

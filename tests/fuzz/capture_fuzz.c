@@ -8,6 +8,8 @@
 #include "capture_bytes.h"
 
 #include "capture/capture.h"
+#include "heap/captured_heap.h"
+#include "heap/heap_answers.h"
 
 #include <dirent.h>
 #include <sys/mman.h>
@@ -15,6 +17,59 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+/* Names of everything, and a few questions that go through all of it. */
+static void ask(mw_captured_heap *heap)
+{
+    static const char *const questions[] = {"summary",  "types",   "modules", "sites",
+                                            "suspects", "garbage", "held"};
+    const mw_object_graph *graph = heap->view.graph;
+    mw_heap_study study;
+    mw_buffer text;
+
+    mw_buffer_init(&text, mw_alloc_system());
+    for (uint32_t node = 1; node < graph->node_count; node++) {
+        uint32_t degree = mw_object_graph_degree(graph, node);
+
+        heap->view.words->write_object(&heap->view, node, &text.sink);
+        for (uint32_t place = 0; place < degree && place < 100; place++)
+            mw_captured_heap_write_reference(heap, node, place, &text.sink);
+        text.length = 0;
+    }
+    if (mw_heap_study_init(&study, &heap->view, mw_alloc_system()) != MW_OK)
+        abort();
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        mw_heap_question question = {.arguments = {50}};
+        mw_status status;
+
+        strcpy(question.name, questions[i]);
+        status = mw_heap_answer(&study, &question, &text.sink);
+        if (status != MW_OK && status != MW_UNSUPPORTED)
+            abort();
+        text.length = 0;
+    }
+    mw_heap_study_done(&study);
+    mw_buffer_done(&text);
+}
+
+/* Heaps are checked when they are read. */
+static void use_heaps(mw_capture *capture)
+{
+    for (uint32_t i = 0; i < mw_capture_heap_count(capture) && i < 4; i++) {
+        mw_captured_heap heap;
+        mw_error error = {.text = ""};
+
+        if (mw_captured_heap_init(&heap, capture, i, mw_alloc_system(), &error) != MW_OK) {
+            if (strlen(error.text) < 10)
+                abort();
+            continue;
+        }
+        if (!mw_heap_image_is_consistent(&heap.image))
+            abort();
+        ask(&heap);
+        mw_captured_heap_done(&heap);
+    }
+}
 
 /* Everything that can be asked of a capture. */
 static void use(mw_capture *capture)
@@ -34,6 +89,7 @@ static void use(mw_capture *capture)
     if (mw_capture_replay_next(replay) || timeline->epoch_starts_ns[0] != 0)
         abort();
     mw_capture_replay_free(replay);
+    use_heaps(capture);
     for (uint32_t i = 0; i < count && i < 8; i++) {
         if (mw_capture_snapshot(capture, count - 1 - i, &snapshot, NULL) != MW_OK ||
             !mw_snapshot_is_consistent(snapshot))

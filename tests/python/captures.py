@@ -98,3 +98,41 @@ def assert_agree(path, capture):
     else:
         row = dump.lines["peak"][0]
         assert (point_of(row), dump.counts(row["sites"])) == capture.peak[:2]
+    assert_heaps_agree(dump, capture)
+
+
+ROOT_KINDS = {1: "module", 2: "frame", 3: "interpreter"}
+
+
+def assert_heaps_agree(dump, capture):
+    assert len(dump.lines.get("heap", [])) == len(capture.heaps)
+    for number, heap in enumerate(capture.heaps):
+        facts = dump.lines["heap"][number]
+        assert [facts["time_ns"], facts["objects"] + facts["frames"], facts["references"],
+                facts["tracked"], facts["pause_ns"], facts["walk_ns"]] == heap.numbers[:6]
+        objects = [row for row in dump.lines["object"] if row["heap"] == number]
+        assert [row["node"] for row in objects] == list(range(1, len(heap.nodes)))
+        for row, node in zip(objects, heap.nodes[1:]):
+            assert_node_agrees(row, node, heap)
+        roots = [row for row in dump.lines.get("root", []) if row["heap"] == number]
+        written = roots[:len(heap.roots)]
+        assert ([(row["node"], row["kind"], row["name"], row.get("thread", 0)) for row in written]
+                == [(node, ROOT_KINDS[kind], heap.name(name),
+                     heap.threads[thread][0] if thread else 0)
+                    for node, kind, name, thread in heap.roots])
+        left = heap.unexplained()
+        held = [node for node in range(1, len(heap.nodes)) if heap.nodes[node].form.type != 0
+                and (left[node] is None or left[node] > 0)]
+        assert [row["node"] for row in roots[len(heap.roots):]] == held
+
+
+def assert_node_agrees(row, node, heap):
+    number = row["node"]
+    assert row["id"] == (node.address if node.form.type else 0)
+    assert row["class"] == heap.types[node.form.type][0]
+    assert row["text"] == heap.text(number)
+    assert row["size"] == node.size
+    assert row["references"] == (node.references or 0)
+    assert (row.get("file"), row.get("line"), row.get("function")) == (node.line or (None,) * 3)
+    assert row["refers_to"] == [[heap.edge(number, place), edge]
+                                for place, edge in enumerate(node.edges)]

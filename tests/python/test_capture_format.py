@@ -7,7 +7,7 @@ import pytest
 
 from captures import CORPUS, assert_agree, memwhy, read, reference, Writer
 
-SERIES = sorted(CORPUS.glob("series*.memwhy"))
+SERIES = sorted([*CORPUS.glob("series*.memwhy"), *CORPUS.glob("heap*.memwhy")])
 PROGRAM = {"name": "app.py", "pid": 7, "parent_pid": -3, "frame_limit": 9,
            "start_unix_ns": 10 ** 18, "program_places": ["/srv/é", "/\udcff"]}
 

@@ -217,7 +217,7 @@ static inline void heap_model_check(const heap_model *model, const mw_heap_image
     CHECK(mw_heap_image_is_consistent(image));
     CHECK_EQ(image->graph.node_count, model->node_count);
     CHECK_EQ(image->type_count, model->type_count);
-    CHECK_EQ(image->root_count, model->root_count);
+    CHECK_EQ(image->root_count, model->root_count + 1);
     CHECK_EQ(image->numbers[MW_HEAP_TIME], 5);
     for (uint32_t i = 1; i < model->node_count; i++) {
         int64_t left = heap_model_unexplained(model, i);
@@ -233,7 +233,7 @@ static inline void heap_model_check(const heap_model *model, const mw_heap_image
 
         CHECK_EQ(image->graph.roots[i].node, model->roots[i].node);
         CHECK_EQ(image->graph.roots[i].kind, model->roots[i].kind);
-        CHECK_EQ(image->roots[i].thread, model->roots[i].thread);
-        CHECK(heap_model_text_is(&image->names, image->roots[i].name, text, (size_t)length));
+        CHECK_EQ(image->roots[i + 1].thread, model->roots[i].thread);
+        CHECK(heap_model_text_is(&image->names, image->roots[i + 1].name, text, (size_t)length));
     }
 }

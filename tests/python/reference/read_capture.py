@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 MAGIC = b"\x89memwhy\n"
 MAJOR = 1
-PROGRAM, POINTS, SNAPSHOT, PEAK, SOURCE, CHILD, INPUT, END = range(1, 9)
+PROGRAM, POINTS, SNAPSHOT, PEAK, SOURCE, CHILD, INPUT, END, HEAP_NODES, HEAP = range(1, 11)
 COMPRESSED, OPTIONAL = 1, 2
 ANEW, TOTALS = 1, 2
 LENGTH_MAXIMUM = 2 ** 28
@@ -181,6 +181,7 @@ class Capture:
     lines: dict = field(default_factory=dict)       # (file, line) → text, in bytes
     thread_names: dict = field(default_factory=dict)
     epoch_starts: list = field(default_factory=lambda: [0])
+    heaps: list = field(default_factory=list)
 
 
 class Segment:
@@ -301,6 +302,191 @@ def read_changes(cursor, segment, totals):
     return counts
 
 
+# ── heaps ─────────────────────────────────────────────────────────────────────────────
+
+FORMER_EDGES = 32
+BY_COUNT, BY_STR, BY_NUMBER, BY_TEXT, BY_TYPE_AND_TEXT, BY_MODULE, BY_CLASS = range(1, 8)
+NAMED, ITEMS, PAIRS = range(3)
+
+
+@dataclass
+class Form:
+    type: int
+    text: int
+    edges: int
+    names: list
+
+
+@dataclass
+class Node:
+    form: Form
+    address: int
+    size: int
+    references: int     # None: it is never freed
+    degree: int
+    line: tuple         # file, line, function; None: not known
+    count: int = 0
+    text: str = ""
+    edges: list = field(default_factory=list)
+
+
+class Heap:
+    """Tables that grow from record to record."""
+
+    def __init__(self):
+        self.names = [b""]
+        self.forms = [None]
+        self.lines = [None]
+        self.last_line = [0, 0, 0]
+        self.nodes = [None]
+        self.address = 0
+        self.next_edge = 1          # the node whose edges come next
+        self.former = {}            # (id of the form, place) → edge
+        self.numbers = self.types = self.threads = self.roots = self.known = None
+
+    def name(self, number):
+        need(number < len(self.names), "a name is not there")
+        return text_of(self.names[number])
+
+    # HEAP_NODES
+
+    def read_nodes(self, cursor):
+        read_names(cursor, self)
+        self.read_forms(cursor)
+        self.read_lines(cursor)
+        rows = cursor.count()
+        columns = [cursor.column(rows) for _ in range(6)]
+        counts = iter(cursor.column(cursor.count()))
+        lengths = cursor.column(cursor.count())
+        texts = iter([text_of(cursor.take(length)) for length in lengths])
+        for row in zip(*columns):
+            self.add_node(row, counts, texts)
+        for difference in cursor.column(cursor.count()):
+            self.add_edge(unzigzag(difference))
+
+    def read_forms(self, cursor):
+        rows = cursor.count()
+        columns = [cursor.column(rows) for _ in range(4)]
+        for type_, text, edges, count in zip(*columns):
+            need(text < 8 and edges < 3, "a form is out of range")
+            names = [self.name(number) for number in cursor.column(count)]
+            self.forms.append(Form(type_, text, edges, names))
+
+    def read_lines(self, cursor):
+        rows = cursor.count()
+        columns = [cursor.column(rows) for _ in range(3)]
+        for row in zip(*columns):
+            self.last_line = [(above + unzigzag(number)) % MODULO
+                              for above, number in zip(self.last_line, row)]
+            file, function, line = self.last_line
+            need(-2 ** 31 <= signed(line) < 2 ** 31, "a line is out of range")
+            self.lines.append((self.name(file), signed(line), self.name(function)))
+
+    def add_node(self, row, counts, texts):
+        form, address, size, references, degree, line = row
+        need(1 <= form < len(self.forms) and line < len(self.lines), "a node is out of range")
+        need(references < 2 ** 31 and degree < 2 ** 32 and size < 2 ** 63, "a number is too large")
+        self.address = (self.address + unzigzag(address)) % MODULO
+        node = Node(self.forms[form], self.address, size, references - 1 if references else None,
+                    degree, self.lines[line])
+        if node.form.text == BY_COUNT:
+            node.count = next(counts, None)
+            need(node.count is not None and node.count < 2 ** 32, "a count is missing")
+        elif node.form.text:
+            node.text = next(texts, None)
+            need(node.text is not None, "a text is missing")
+        self.nodes.append(node)
+
+    def add_edge(self, difference):
+        while self.next_edge < len(self.nodes) and \
+                len(self.nodes[self.next_edge].edges) == self.nodes[self.next_edge].degree:
+            self.next_edge += 1
+        need(self.next_edge < len(self.nodes), "there is an edge too many")
+        node = self.nodes[self.next_edge]
+        place = len(node.edges)
+        if place < FORMER_EDGES:
+            before = self.former.get((id(node.form), place), self.next_edge)
+        else:
+            before = node.edges[-2 if node.form.edges == PAIRS else -1]
+        edge = (before + difference) % MODULO
+        need(1 <= edge < 2 ** 31, "an edge is out of range")
+        if place < FORMER_EDGES:
+            self.former[id(node.form), place] = edge
+        node.edges.append(edge)
+
+    # HEAP
+
+    def read_end(self, cursor):
+        count = cursor.count()
+        need(count >= 7, "numbers are missing")
+        self.numbers = cursor.column(count)
+        need(self.numbers[1] == len(self.nodes) - 1, "nodes are missing")
+        need(all(len(node.edges) == node.degree for node in self.nodes[1:]), "edges are missing")
+        need(self.numbers[2] == sum(node.degree for node in self.nodes[1:]), "edges are missing")
+        read_names(cursor, self)
+        rows = cursor.count()
+        columns = [cursor.column(rows) for _ in range(3)]
+        self.types = [(self.name(name), self.name(short), node)
+                      for name, short, node in zip(*columns)]
+        need(self.types, "there are no types")
+        rows = cursor.count()
+        columns = [cursor.column(rows) for _ in range(2)]
+        self.threads = [None] + [(ident, self.name(name)) for ident, name in zip(*columns)]
+        rows = cursor.count()
+        columns = [add_up(cursor.column(rows)) for _ in range(4)]
+        self.roots = list(zip(*columns))
+        self.known = add_up(cursor.column(cursor.count()))
+        self.check()
+
+    def check(self):
+        nodes = len(self.nodes)
+        need(all(form.type < len(self.types) for form in self.forms[1:]), "a type is not there")
+        need(all(node < nodes for _, _, node in self.types), "a type's node is not there")
+        need(all(1 <= edge < nodes for node in self.nodes[1:] for edge in node.edges),
+             "an edge is to a node that is not there")
+        need(all(1 <= node < nodes for node in self.known), "a known node is not there")
+        need(all(1 <= node < nodes and 1 <= kind <= 3 and name < len(self.names)
+                 and thread < len(self.threads) for node, kind, name, thread in self.roots),
+             "a root is out of range")
+
+    # what is called what
+
+    def text(self, number):
+        node = self.nodes[number]
+        kind, type_ = node.form.text, self.types[node.form.type][0]
+        return {0: type_, BY_COUNT: f"{type_}({node.count})", BY_STR: f"'{node.text}'",
+                BY_NUMBER: node.text, BY_TEXT: node.text, BY_TYPE_AND_TEXT: type_ + node.text,
+                BY_MODULE: f"module {node.text}", BY_CLASS: f"class {node.text}"}[kind]
+
+    def key(self, number):
+        form = self.nodes[number].form
+        if form.text in (BY_STR, BY_NUMBER):
+            return self.text(number)
+        return f"<{self.types[form.type][1]}>"
+
+    def edge(self, number, place):
+        node = self.nodes[number]
+        contents = node.count * node.form.edges if node.form.text == BY_COUNT else 0
+        if contents > node.degree:
+            contents = 0
+        if place < contents and node.form.edges == ITEMS:
+            return f"[{place}]"
+        if place < contents:
+            first = place - place % 2
+            key, value = node.edges[first:first + 2]
+            return f"[{self.key(key)}]" if node.edges[place] == value else f"(key {self.key(key)})"
+        names = node.form.names or ["(in C)"]
+        return names[min(place - contents, len(names) - 1)]
+
+    def unexplained(self):
+        """How many references each node counts that are neither edges nor known."""
+        left = [None] + [node.references for node in self.nodes[1:]]
+        for found in [edge for node in self.nodes[1:] for edge in node.edges] + self.known:
+            if left[found] is not None:
+                left[found] -= 1
+        return left
+
+
 # ── records ───────────────────────────────────────────────────────────────────────────
 
 PROGRAM_FIELDS = {
@@ -354,14 +540,17 @@ class Reader:
         self.segment = None
         self.beginning = Segment()  # POINTS may come before the first segment
         self.has_ended = False
+        self.heap = None
 
     def record(self, kind, flags, payload):
         need(not self.has_ended, "a record comes after the end")
         need((self.capture.program is None) == (kind == PROGRAM),
              "PROGRAM is not the first record, or not the only one")
+        if kind not in (HEAP_NODES, HEAP):
+            self.heap = None        # one that was interrupted was not finished
         readers = {PROGRAM: self.program, POINTS: self.points, SNAPSHOT: self.step,
                    PEAK: self.step, SOURCE: self.source, CHILD: self.child, INPUT: self.input,
-                   END: self.end}
+                   END: self.end, HEAP_NODES: self.heap_nodes, HEAP: self.heap_end}
         if kind in readers:
             readers[kind](*((payload, kind) if kind in (SNAPSHOT, PEAK) else (payload,)))
         else:
@@ -427,6 +616,21 @@ class Reader:
 
     def input(self, payload):
         self.capture.inputs.append(read_fields(payload, INPUT_FIELDS))
+
+    def heap_nodes(self, payload):
+        cursor = Cursor(payload)
+        flags = cursor.varint()
+        need(flags <= 1, "there are flags that nobody knows")
+        if flags & ANEW:
+            self.heap = Heap()
+        need(self.heap is not None, "a heap does not begin")
+        self.heap.read_nodes(cursor)
+
+    def heap_end(self, payload):
+        need(self.heap is not None and len(self.heap.nodes) > 1, "a heap does not begin")
+        self.heap.read_end(Cursor(payload))
+        self.capture.heaps.append(self.heap)
+        self.heap = None
 
     def end(self, payload):
         self.has_ended = True
