@@ -24,6 +24,7 @@ typedef struct finder {
     uint32_t *children;  /* owned; positions, rising                       */
     uint8_t *is_holder;  /* owned; by place in children                    */
     uint32_t child_count;
+    uint64_t heavy_bytes; /* children that retain so much are passed over  */
 } finder;
 
 /* The place in `children` of the one that dominates [position]. */
@@ -222,13 +223,19 @@ static void sort_rows(mw_joint_row *rows, uint32_t count)
     }
 }
 
+static bool is_passed_over(const finder *find, uint32_t place)
+{
+    return find->is_holder[place] ||
+           mw_dominators_retained(find->tree, find->children[place]) >= find->heavy_bytes;
+}
+
 static mw_status count_all(finder *find)
 {
     mw_status status = MW_OK;
     holders found;
 
     for (uint32_t place = 0; status == MW_OK && place < find->child_count; place++) {
-        if (find->is_holder[place])
+        if (is_passed_over(find, place))
             continue;
         find_holders(find, &found, place);
         status = count_in(find, &found.row, find->children[place]);
@@ -251,9 +258,10 @@ static void finder_done(finder *find)
 
 mw_status mw_joint_init(mw_joint *ret_joint, const mw_object_graph *graph,
                         const mw_back_edges *back, const mw_dominators *tree, uint32_t position,
-                        mw_alloc *alloc)
+                        uint64_t heavy_bytes, mw_alloc *alloc)
 {
-    finder find = {.graph = graph, .back = back, .tree = tree, .joint = ret_joint};
+    finder find = {
+        .graph = graph, .back = back, .tree = tree, .joint = ret_joint, .heavy_bytes = heavy_bytes};
     mw_status status;
 
     *ret_joint = (mw_joint){.alloc = alloc};
@@ -280,17 +288,19 @@ static bool is_row(const finder *find, const mw_joint_row *found, const mw_joint
 
 mw_status mw_joint_sums(const mw_joint_row *row, const mw_object_graph *graph,
                         const mw_back_edges *back, const mw_dominators *tree, uint32_t position,
-                        const mw_grouping *grouping, mw_alloc *alloc, mw_retained_sum *sums)
+                        uint64_t heavy_bytes, const mw_grouping *grouping, mw_alloc *alloc,
+                        mw_retained_sum *sums)
 {
     mw_joint none = {.alloc = alloc};
-    finder find = {.graph = graph, .back = back, .tree = tree, .joint = &none};
+    finder find = {
+        .graph = graph, .back = back, .tree = tree, .joint = &none, .heavy_bytes = heavy_bytes};
     mw_status status;
     holders found;
 
     mw_hash_index_init(&find.index, alloc);
     status = list_children(&find, position);
     for (uint32_t place = 0; status == MW_OK && place < find.child_count; place++) {
-        if (find.is_holder[place])
+        if (is_passed_over(&find, place))
             continue;
         find_holders(&find, &found, place);
         if (is_row(&find, &found.row, row))

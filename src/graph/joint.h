@@ -27,15 +27,16 @@ typedef struct mw_joint {
     uint32_t capacity;
 } mw_joint;
 
-/* [position] 0 asks for what roots hold together. */
+/* [position] 0 asks for what roots hold together.  Objects that retain [heavy_bytes] or more
+ * are passed over: who looks for what is large looks at them by themselves. */
 mw_status mw_joint_init(mw_joint *ret_joint, const mw_object_graph *graph,
                         const mw_back_edges *back, const mw_dominators *tree, uint32_t position,
-                        mw_alloc *alloc) MW_MUST_CHECK;
+                        uint64_t heavy_bytes, mw_alloc *alloc) MW_MUST_CHECK;
 /* Adds to [sums], one for each group of [grouping], what [row] of the same question is about:
  * the objects that the holders hold together, and what these retain; retained_bytes stays as
  * it is. */
 mw_status mw_joint_sums(const mw_joint_row *row, const mw_object_graph *graph,
                         const mw_back_edges *back, const mw_dominators *tree, uint32_t position,
-                        const mw_grouping *grouping, mw_alloc *alloc, mw_retained_sum *sums)
-    MW_MUST_CHECK;
+                        uint64_t heavy_bytes, const mw_grouping *grouping, mw_alloc *alloc,
+                        mw_retained_sum *sums) MW_MUST_CHECK;
 void mw_joint_done(mw_joint *joint); /* accepts a zeroed struct */

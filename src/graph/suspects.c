@@ -69,12 +69,13 @@ static mw_status set_heavy_aside(finder *find, uint32_t position, uint64_t *ret_
     return status;
 }
 
-/* Adds what is held jointly below [position], and takes it from the node's own. */
+/* Adds what is held jointly below [position], and takes it from the node's own.  A heavy
+ * object that is held jointly is looked at by itself. */
 static mw_status suspect_joint(finder *find, uint32_t position, uint64_t *bytes, uint64_t *objects)
 {
     mw_joint joint;
-    mw_status status =
-        mw_joint_init(&joint, find->graph, find->back, find->tree, position, find->alloc);
+    mw_status status = mw_joint_init(&joint, find->graph, find->back, find->tree, position,
+                                     find->threshold_bytes, find->alloc);
 
     if (status != MW_OK)
         return status;
@@ -84,15 +85,13 @@ static mw_status suspect_joint(finder *find, uint32_t position, uint64_t *bytes,
                               .position = position,
                               .holder_count = row->holder_count,
                               .has_more_holders = row->has_more,
+                              .heavy_bytes = find->threshold_bytes,
                               .objects = row->objects,
                               .bytes = row->bytes,
                               .retained_bytes = row->bytes};
 
         if (row->bytes < find->threshold_bytes)
             break;
-        /* A heavy object that is held jointly is looked at by itself. */
-        if (row->bytes > *bytes)
-            continue;
         for (uint32_t k = 0; k < row->holder_count; k++)
             suspect.holders[k] = row->holders[k];
         *bytes -= row->bytes;

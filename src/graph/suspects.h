@@ -26,6 +26,7 @@ typedef struct mw_suspect {
     uint32_t holders[MW_JOINT_HOLDERS]; /* positions; JOINT alone                         */
     uint32_t holder_count;
     bool has_more_holders;
+    uint64_t heavy_bytes;    /* JOINT alone: objects that retain so much are not in it     */
     uint32_t type;           /* MANY: of all of them                                       */
     uint64_t objects;        /* that accumulate, are held together, or are many            */
     uint64_t bytes;          /* why it is suspected: without what is suspected by itself   */

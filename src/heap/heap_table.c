@@ -107,7 +107,7 @@ static mw_status add_up(mw_heap_study *study, const subject *about, const mw_gro
                          .has_more = about->suspect->has_more_holders};
     memcpy(row.holders, about->suspect->holders, sizeof row.holders);
     return mw_joint_sums(&row, study->view->graph, back, &study->tree, about->suspect->position,
-                         grouping, study->alloc, sums);
+                         about->suspect->heavy_bytes, grouping, study->alloc, sums);
 }
 
 static mw_status init_groups(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,

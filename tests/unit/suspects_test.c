@@ -180,7 +180,7 @@ static void check_sums(const mw_object_graph *graph, const mw_back_edges *back,
     for (uint32_t i = 0; i < joint->count; i++) {
         mw_retained_sum sums[GRAPH_MODEL_TYPES] = {{0}}, all = {0};
 
-        CHECK_OK(mw_joint_sums(&joint->rows[i], graph, back, tree, position, &grouping,
+        CHECK_OK(mw_joint_sums(&joint->rows[i], graph, back, tree, position, UINT64_MAX, &grouping,
                                mw_alloc_system(), sums));
         for (uint32_t type = 0; type < GRAPH_MODEL_TYPES; type++) {
             all.objects += sums[type].objects;
@@ -206,7 +206,8 @@ TEST(joint, objects_are_those_that_no_holder_has_alone)
         for (uint32_t position = 0; position < tree.count; position++) {
             mw_joint joint;
 
-            CHECK_OK(mw_joint_init(&joint, &graph, &back, &tree, position, mw_alloc_system()));
+            CHECK_OK(mw_joint_init(&joint, &graph, &back, &tree, position, UINT64_MAX,
+                                   mw_alloc_system()));
             objects += check_position(&model, &graph, &tree, &joint, position);
             check_sums(&graph, &back, &tree, &joint, position);
             mw_joint_done(&joint);
@@ -218,13 +219,64 @@ TEST(joint, objects_are_those_that_no_holder_has_alone)
     CHECK(objects > SEEDS / 2);
 }
 
+/* A large object that two others hold is told of by itself; what is left is joint. */
+TEST(joint, objects_that_are_heavy_are_passed_over)
+{
+    test_service service = {0};
+    mw_joint joint;
+
+    CHECK_OK(service_try(&service, mw_alloc_system()));
+    service.graph.nodes[FIRST_ENTRY + ENTRIES].size_low = 1000;
+    mw_dominators_done(&service.tree);
+    CHECK_OK(mw_dominators_init(&service.tree, &service.graph, mw_alloc_system()));
+    for (uint64_t heavy_bytes = 999; heavy_bytes <= 1001; heavy_bytes++) {
+        bool is_left_out = heavy_bytes <= 1000;
+
+        CHECK_OK(mw_joint_init(&joint, &service.graph, &service.back, &service.tree,
+                               service.tree.position_of[MODULE], heavy_bytes, mw_alloc_system()));
+        CHECK_EQ(joint.count, 1);
+        CHECK_EQ(joint.rows[0].objects, is_left_out ? ENTRIES - 1 : ENTRIES);
+        CHECK_EQ(joint.rows[0].bytes, 10 * (ENTRIES - 1) + (is_left_out ? 0 : 1000));
+        mw_joint_done(&joint);
+    }
+    service_done(&service);
+}
+
+/* One of the entries that cache and listeners hold is itself much of the heap. */
+TEST(suspects, what_is_heavy_is_suspected_once_by_itself)
+{
+    test_service service = {0};
+    mw_suspects suspects;
+    uint32_t heavy = FIRST_ENTRY + ENTRIES, seen = 0;
+
+    CHECK_OK(service_try(&service, mw_alloc_system()));
+    service.graph.nodes[heavy].size_low = 1000;
+    mw_dominators_done(&service.tree);
+    CHECK_OK(mw_dominators_init(&service.tree, &service.graph, mw_alloc_system()));
+    CHECK_OK(mw_suspects_init(&suspects, &service.graph, &service.back, &service.tree, 4, 300,
+                              mw_alloc_system()));
+    for (uint32_t i = 0; i < suspects.count; i++) {
+        const mw_suspect *item = &suspects.items[i];
+
+        if (item->kind == MW_SUSPECT_JOINT)
+            CHECK_EQ(item->bytes, 10 * (ENTRIES - 1));
+        seen += item->kind == MW_SUSPECT_ACCUMULATES &&
+                service.tree.node_at[item->position] == heavy && item->bytes == 1000;
+    }
+    CHECK_EQ(seen, 1);
+    mw_suspects_done(&suspects);
+    service_done(&service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(suspects, are_what_accumulates_what_is_joint_and_what_are_many),
         CASE(suspects, below_the_threshold_are_none),
         CASE(suspects, returns_every_byte_whichever_allocation_fails),
+        CASE(suspects, what_is_heavy_is_suspected_once_by_itself),
         CASE(joint, objects_are_those_that_no_holder_has_alone),
+        CASE(joint, objects_that_are_heavy_are_passed_over),
     };
 
     return cmocka_run_group_tests_name("suspects", tests, NULL, NULL);
