@@ -236,12 +236,14 @@ static mw_status write_json(mw_subject_heap *subject, const heap_options *option
 
 /* ── two heaps ───────────────────────────────────────────────────────────────────── */
 
-/* "memwhy: the heap after 2m03s has 12.3 MiB more than that after 1m00s (30.4 MiB, not 18.1)" */
+/* "memwhy: the heap after 2m03s has 12.3 MiB more than the one after 1m00s: 30.4 MiB in 90,000
+ * objects.  What grew most is app.Row, by 9.2 MiB in +30,000 objects." */
 static void write_growth(const mw_subject_heap *subject, const mw_subject_heap *older,
                          const mw_heap_diff *types, mw_heap_writer *writer)
 {
     uint64_t now = mw_heap_study_bytes(&subject->study);
     uint64_t before = mw_heap_study_bytes(&older->study);
+    const mw_heap_change *most = mw_heap_diff_growth(types);
     mw_sink *line = mw_heap_writer_line(writer);
 
     mw_sink_format(line, "memwhy: the heap %s has ", subject->moment);
@@ -249,11 +251,10 @@ static void write_growth(const mw_subject_heap *subject, const mw_subject_heap *
                    mw_size_format(now > before ? now - before : before - now).text,
                    now >= before ? "more" : "less");
     mw_sink_text(line, strcmp(subject->path, older->path) != 0 ? older->path : "the one");
-    mw_sink_format(line, " %s: %s, not ", older->moment, mw_size_format(now).text);
-    mw_sink_format(line, "%s.", mw_size_format(before).text);
-    if (types->count != 0 && types->rows[0].now.bytes > types->rows[0].before.bytes) {
-        const mw_heap_change *most = &types->rows[0];
-
+    mw_sink_format(line, " %s: %s in ", older->moment, mw_size_format(now).text);
+    mw_sink_format(line, "%s objects.",
+                   mw_count_format(subject->heap.view.facts.object_count).text);
+    if (most != NULL) {
         mw_sink_text(line, " What grew most is ");
         mw_sink_bytes(line, mw_string_pool_bytes(&types->names, most->name),
                       mw_string_pool_length(&types->names, most->name));
@@ -285,7 +286,8 @@ static mw_status write_change(mw_subject_heap *subject, mw_subject_heap *older,
     mw_heap_look look = mw_subject_heap_look(subject);
     uint32_t limit = limit_or(options, options->json != NULL ? UINT32_MAX : DIFF_ROWS);
     mw_heap_diff diff;
-    mw_status status = mw_heap_diff_init(&diff, &older->study, &subject->study, key);
+    mw_status status = mw_heap_diff_init(&diff, &(mw_heap_side){&older->study, &older->places},
+                                         &(mw_heap_side){&subject->study, &subject->places}, key);
 
     if (status != MW_OK)
         return status;

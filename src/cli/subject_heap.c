@@ -31,7 +31,7 @@ static void say_moment(mw_subject_heap *subject)
     int used = snprintf(text, sizeof subject->moment, "after %s", mw_duration_format(time_ns).text);
 
     if (subject->count > 1)
-        snprintf(text + used, sizeof subject->moment - (size_t)used, ", %u of %u", subject->number,
+        snprintf(text + used, sizeof subject->moment - (size_t)used, " (%u of %u)", subject->number,
                  subject->count);
 }
 

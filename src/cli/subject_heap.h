@@ -19,7 +19,7 @@ typedef struct mw_subject_heap {
     mw_heap_study study;
     uint32_t number;   /* of the heap, from 1                                     */
     uint32_t count;    /* heaps that the capture holds                            */
-    char moment[60];   /* "after 2m03s", "after 2m03s, 2 of 3"                    */
+    char moment[60];   /* "after 2m03s", "after 2m03s (2 of 3)"                   */
     char program[300]; /* "app.py, Python 3.11.2, process 4711."; may be ""       */
 } mw_subject_heap;
 

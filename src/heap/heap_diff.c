@@ -40,34 +40,58 @@ static void add(mw_retained_sum *sum, const mw_retained_sum *more)
     sum->retained_bytes += more->retained_bytes;
 }
 
-static mw_status add_heap(mw_heap_diff *diff, mw_heap_study *study, bool is_newer)
+/* What a row is called, in the line of [writer]. */
+static void write_name(mw_heap_writer *writer, const mw_heap_table *table,
+                       const mw_heap_table_row *row)
 {
-    mw_heap_table table;
-    mw_buffer name;
-    mw_status status = mw_heap_table_init(&table, study, diff->by);
+    const mw_heap_view *view = writer->study->view;
+    mw_heap_place place = {0};
 
-    mw_buffer_init(&name, diff->alloc);
+    writer->line.length = 0;
+    if (table->by != MW_HEAP_BY_LINE) {
+        mw_heap_table_write_name(table, writer->study, row, mw_heap_writer_line(writer));
+        return;
+    }
+    if (row->group != 0)
+        place = view->words->place(view, row->group);
+    mw_heap_writer_place(writer, &place, UINT32_MAX);
+}
+
+static mw_status add_heap(mw_heap_diff *diff, const mw_heap_side *side, bool is_newer)
+{
+    mw_heap_look look = {.places = side->places, .width = MW_HEAP_WIDTH_ANY};
+    mw_sink nowhere = {0};
+    mw_heap_table table;
+    mw_heap_writer writer;
+    mw_status status = mw_heap_table_init(&table, side->study, diff->by), written;
+
+    mw_heap_writer_init(&writer, side->study, &look, &nowhere);
     for (uint32_t i = 0; status == MW_OK && i < table.count; i++) {
         mw_heap_change *row;
 
-        name.length = 0;
-        mw_heap_table_write_name(&table, study, &table.rows[i], &name.sink);
-        status = find_row(diff, &name, &row);
+        write_name(&writer, &table, &table.rows[i]);
+        status = find_row(diff, &writer.line, &row);
         if (status == MW_OK)
             add(is_newer ? &row->now : &row->before, &table.rows[i].sum);
     }
-    mw_buffer_done(&name);
+    written = mw_heap_writer_done(&writer);
     mw_heap_table_done(&table);
-    return status;
+    return status != MW_OK ? status : written;
+}
+
+/* |now - before| */
+static uint64_t magnitude(uint64_t before, uint64_t now)
+{
+    return now > before ? now - before : before - now;
 }
 
 static int compare(const void *left, const void *right)
 {
     const mw_heap_change *a = left, *b = right;
-    int64_t bytes_a = (int64_t)(a->now.bytes - a->before.bytes);
-    int64_t bytes_b = (int64_t)(b->now.bytes - b->before.bytes);
-    int64_t objects_a = (int64_t)(a->now.objects - a->before.objects);
-    int64_t objects_b = (int64_t)(b->now.objects - b->before.objects);
+    uint64_t bytes_a = magnitude(a->before.bytes, a->now.bytes);
+    uint64_t bytes_b = magnitude(b->before.bytes, b->now.bytes);
+    uint64_t objects_a = magnitude(a->before.objects, a->now.objects);
+    uint64_t objects_b = magnitude(b->before.objects, b->now.objects);
 
     if (bytes_a != bytes_b)
         return bytes_a > bytes_b ? -1 : 1;
@@ -93,13 +117,13 @@ static void settle(mw_heap_diff *diff)
         qsort(diff->rows, count, sizeof *diff->rows, compare);
 }
 
-mw_status mw_heap_diff_init(mw_heap_diff *ret_diff, mw_heap_study *older, mw_heap_study *newer,
-                            mw_heap_by by)
+mw_status mw_heap_diff_init(mw_heap_diff *ret_diff, const mw_heap_side *older,
+                            const mw_heap_side *newer, mw_heap_by by)
 {
     mw_status status;
 
-    *ret_diff = (mw_heap_diff){.alloc = newer->alloc, .by = by};
-    status = mw_string_pool_init(&ret_diff->names, newer->alloc);
+    *ret_diff = (mw_heap_diff){.alloc = newer->study->alloc, .by = by};
+    status = mw_string_pool_init(&ret_diff->names, newer->study->alloc);
     if (status == MW_OK)
         status = add_heap(ret_diff, older, false);
     if (status == MW_OK)
@@ -109,6 +133,14 @@ mw_status mw_heap_diff_init(mw_heap_diff *ret_diff, mw_heap_study *older, mw_hea
     else
         mw_heap_diff_done(ret_diff);
     return status;
+}
+
+const mw_heap_change *mw_heap_diff_growth(const mw_heap_diff *diff)
+{
+    for (uint32_t i = 0; i < diff->count; i++)
+        if (diff->rows[i].now.bytes > diff->rows[i].before.bytes)
+            return &diff->rows[i];
+    return NULL;
 }
 
 void mw_heap_diff_done(mw_heap_diff *diff)
@@ -127,7 +159,9 @@ static void write_row(const mw_heap_diff *diff, const mw_heap_change *row, const
     uint32_t columns = screen->width > NUMBER_COLUMNS + NAME_COLUMNS_MINIMUM
                            ? screen->width - NUMBER_COLUMNS
                            : NAME_COLUMNS_MINIMUM;
-    mw_style style = row->now.bytes > row->before.bytes ? MW_STYLE_MORE : MW_STYLE_LESS;
+    mw_style style = row->now.bytes > row->before.bytes   ? MW_STYLE_MORE
+                     : row->now.bytes < row->before.bytes ? MW_STYLE_LESS
+                                                          : MW_STYLE_PLAIN;
 
     mw_screen_style(screen, style);
     mw_sink_format(sink, "%11s", mw_change_format(row->before.bytes, row->now.bytes).text);

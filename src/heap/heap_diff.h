@@ -18,16 +18,26 @@ typedef struct mw_heap_change {
 typedef struct mw_heap_diff {
     mw_alloc *alloc; /* borrowed */
     mw_string_pool names;
-    mw_heap_change *rows; /* owned; what grew most in bytes first, what shrank most last */
-    uint32_t count;       /* rows of which objects or bytes changed                      */
+    mw_heap_change *rows; /* owned; what changed most in bytes first  */
+    uint32_t count;       /* rows of which objects or bytes changed    */
     uint32_t capacity;
     mw_heap_by by;
 } mw_heap_diff;
 
+/* One of two heaps, and how files are called there: the same program in another directory is
+ * the same. */
+typedef struct mw_heap_side {
+    mw_heap_study *study;    /* borrowed                            */
+    const mw_places *places; /* borrowed; NULL: as they are called  */
+} mw_heap_side;
+
 /* [by] TYPE or LINE; MW_UNSUPPORTED by line if one of the two does not know lines. */
-mw_status mw_heap_diff_init(mw_heap_diff *ret_diff, mw_heap_study *older, mw_heap_study *newer,
-                            mw_heap_by by) MW_MUST_CHECK;
+mw_status mw_heap_diff_init(mw_heap_diff *ret_diff, const mw_heap_side *older,
+                            const mw_heap_side *newer, mw_heap_by by) MW_MUST_CHECK;
 void mw_heap_diff_done(mw_heap_diff *diff); /* accepts a zeroed struct */
+
+/* What grew most in bytes; NULL if nothing did. */
+const mw_heap_change *mw_heap_diff_growth(const mw_heap_diff *diff);
 
 /* A table of the first [limit] rows. */
 void mw_heap_diff_write(const mw_heap_diff *diff, uint32_t limit, const mw_heap_look *look,

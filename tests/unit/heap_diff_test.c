@@ -19,6 +19,17 @@ static void make_older(heap_service *service)
     CHECK_OK(mw_heap_study_lines(&service->study));
 }
 
+static const mw_heap_side *side_of(heap_service *service)
+{
+    static const mw_places places = {.directory = "/srv"};
+    static mw_heap_side sides[2];
+    static uint32_t next;
+    mw_heap_side *side = &sides[next++ % 2];
+
+    *side = (mw_heap_side){&service->study, &places};
+    return side;
+}
+
 static void expect_name(const mw_heap_diff *diff, uint32_t place, const char *name)
 {
     CHECK(place < diff->count);
@@ -33,12 +44,13 @@ TEST(heap_diff, tells_what_changed_and_nothing_else)
     make_older(&older);
     service_make(&newer);
     for (mw_heap_by by = MW_HEAP_BY_TYPE; by <= MW_HEAP_BY_LINE; by++) {
-        CHECK_OK(mw_heap_diff_init(&diff, &older.study, &newer.study, by));
+        CHECK_OK(mw_heap_diff_init(&diff, side_of(&older), side_of(&newer), by));
         CHECK_EQ(diff.count, 1);
-        expect_name(&diff, 0, by == MW_HEAP_BY_TYPE ? "app.Row" : "/srv/app.py:5 in load");
+        expect_name(&diff, 0, by == MW_HEAP_BY_TYPE ? "app.Row" : "app.py:5 in load");
         CHECK_EQ(diff.rows[0].before.bytes, ROWS_BEFORE * ROW_BYTES);
         CHECK_EQ(diff.rows[0].now.bytes, SERVICE_ROWS * ROW_BYTES);
         CHECK_EQ(diff.rows[0].now.objects, SERVICE_ROWS);
+        CHECK(mw_heap_diff_growth(&diff) == &diff.rows[0]);
         mw_heap_diff_done(&diff);
     }
     service_done(&newer);
@@ -54,7 +66,8 @@ TEST(heap_diff, writes_growth_and_what_shrank)
     make_older(&older);
     service_make(&newer);
     mw_buffer_init(&text, mw_alloc_system());
-    CHECK_OK(mw_heap_diff_init(&diff, &newer.study, &older.study, MW_HEAP_BY_TYPE));
+    CHECK_OK(mw_heap_diff_init(&diff, side_of(&newer), side_of(&older), MW_HEAP_BY_TYPE));
+    CHECK(mw_heap_diff_growth(&diff) == NULL);
     mw_heap_diff_write(&diff, 10, &(mw_heap_look){.width = 80}, &text.sink);
     service_expect(&text, "     change      size      change    objects  type\n"
                           "  -29.3 KiB   10000 B           0         40  app.Row\n");
@@ -69,13 +82,30 @@ TEST(heap_diff, writes_growth_and_what_shrank)
     service_done(&older);
 }
 
+TEST(heap_diff, knows_a_program_again_in_another_directory)
+{
+    static const mw_places places[2] = {{.directory = "/srv"}, {.directory = ""}};
+    heap_service service;
+    mw_heap_diff diff;
+
+    service_make(&service);
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK_OK(mw_heap_diff_init(&diff, &(mw_heap_side){&service.study, &places[0]},
+                                   &(mw_heap_side){&service.study, &places[i]}, MW_HEAP_BY_LINE));
+        /* Where the directory is not known, all lines are other lines. */
+        CHECK_EQ(diff.count, i * 4);
+        mw_heap_diff_done(&diff);
+    }
+    service_done(&service);
+}
+
 TEST(heap_diff, is_empty_where_nothing_changed)
 {
     heap_service service;
     mw_heap_diff diff;
 
     service_make(&service);
-    CHECK_OK(mw_heap_diff_init(&diff, &service.study, &service.study, MW_HEAP_BY_TYPE));
+    CHECK_OK(mw_heap_diff_init(&diff, side_of(&service), side_of(&service), MW_HEAP_BY_TYPE));
     CHECK_EQ(diff.count, 0);
     mw_heap_diff_done(&diff);
     service_done(&service);
@@ -93,7 +123,7 @@ TEST(heap_diff, returns_every_byte_whichever_allocation_fails)
         mw_status status = service_try(&newer, &failing.base);
 
         if (status == MW_OK)
-            status = mw_heap_diff_init(&diff, &older.study, &newer.study, MW_HEAP_BY_LINE);
+            status = mw_heap_diff_init(&diff, side_of(&older), side_of(&newer), MW_HEAP_BY_LINE);
         mw_heap_diff_done(&diff);
         service_done(&newer);
         CHECK_EQ(failing.live_bytes, 0);
@@ -109,6 +139,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(heap_diff, tells_what_changed_and_nothing_else),
         CASE(heap_diff, writes_growth_and_what_shrank),
+        CASE(heap_diff, knows_a_program_again_in_another_directory),
         CASE(heap_diff, is_empty_where_nothing_changed),
         CASE(heap_diff, returns_every_byte_whichever_allocation_fails),
     };
