@@ -163,6 +163,11 @@ static void write_edge(const mw_heap_view *self, uint32_t from, uint32_t to, mw_
     mw_sink_text(sink, "(in C)");
 }
 
+static void write_edge_at(const mw_heap_view *self, uint32_t from, uint32_t place, mw_sink *sink)
+{
+    write_place(image_of(self), from, place, sink);
+}
+
 /* ── roots ───────────────────────────────────────────────────────────────────────── */
 
 static const mw_heap_root_row *row_of(const mw_heap_image *image, const mw_graph_root *root)
@@ -290,6 +295,7 @@ static const mw_heap_words captured_words = {
     .write_type = write_type,
     .write_object = write_object,
     .write_edge = write_edge,
+    .write_edge_at = write_edge_at,
     .write_root = write_root,
     .thread = thread_of,
     .write_thread = write_thread,
