@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
 #include "heap/heap_text.h"
 
 #include <string.h>
@@ -27,6 +28,26 @@ static void say_object(mw_heap_writer *writer, uint32_t node)
 static mw_status say_path(mw_heap_writer *writer, uint32_t node)
 {
     return mw_heap_path_write_to(writer->study, node, mw_heap_writer_line(writer));
+}
+
+/* `sys.modules['app'].cache (dict(40))`; what the way says already is not said again. */
+static mw_status say_path_and_object(mw_heap_writer *writer, uint32_t node)
+{
+    mw_buffer *line = &writer->line;
+    uint32_t begin = line->length, path_end, text_begin;
+    mw_status status = say_path(writer, node);
+
+    path_end = line->length;
+    mw_sink_text(&line->sink, " (");
+    text_begin = line->length;
+    say_object(writer, node);
+    if (line->sink.status != MW_OK ||
+        memmem(line->bytes + begin, path_end - begin, line->bytes + text_begin,
+               line->length - text_begin) != NULL)
+        line->length = path_end;
+    else
+        mw_sink_text(&line->sink, ")");
+    return status;
 }
 
 static const char *plural(uint64_t count)
@@ -107,10 +128,8 @@ static mw_status say_suspect(mw_heap_writer *writer, const mw_suspect *suspect)
         status = say_holders(writer, suspect);
         mw_sink_text(line, " together hold ");
     } else {
-        status = say_path(writer, node);
-        mw_sink_text(line, " (");
-        say_object(writer, node);
-        mw_sink_text(line, ") retains ");
+        status = say_path_and_object(writer, node);
+        mw_sink_text(line, " retains ");
     }
     mw_sink_format(line, "%s, ", mw_size_format(suspect->retained_bytes).text);
     mw_sink_format(line, "%s of the heap",
@@ -201,10 +220,8 @@ static mw_status write_holders(mw_heap_writer *writer, const mw_suspect *suspect
     for (uint32_t i = 0; status == MW_OK && i < suspect->holder_count; i++) {
         uint32_t node = study->tree.node_at[suspect->holders[i]];
 
-        status = say_path(writer, node);
-        mw_sink_text(line, " (");
-        say_object(writer, node);
-        mw_sink_format(line, ", alone %s)",
+        status = say_path_and_object(writer, node);
+        mw_sink_format(line, ", alone %s",
                        mw_size_format(mw_heap_study_retained(study, node)).text);
         mw_heap_writer_end(writer, indent, indent + 4, MW_STYLE_PLAIN);
     }
@@ -427,10 +444,7 @@ static mw_status write_top(mw_heap_writer *writer, const uint32_t *positions, ui
 
         mw_sink_format(line, "%9s %10s  ", mw_size_format(mw_heap_study_retained(study, node)).text,
                        mw_size_format(mw_object_graph_size(study->view->graph, node)).text);
-        status = say_path(writer, node);
-        mw_sink_text(line, " (");
-        say_object(writer, node);
-        mw_sink_text(line, ")");
+        status = say_path_and_object(writer, node);
         mw_heap_writer_end(writer, 0, 22, MW_STYLE_PLAIN);
     }
     return status;

@@ -6,6 +6,7 @@
 
 enum {
     FUNCTION_COLUMNS_MINIMUM = 8, /* less of a name says nothing             */
+    PART_COLUMNS_MINIMUM = 30,    /* of a word that is broken                */
     NAME_COLUMNS_MINIMUM = 20,    /* of a row, however narrow the screen     */
     TABLE_COLUMNS = 34,           /* of numbers, in front of names           */
     CONTENTS_COLUMNS = 24,
@@ -40,20 +41,21 @@ mw_status mw_heap_writer_done(mw_heap_writer *writer)
  * take [columns] at most; as many as fit if there is no such place. */
 static size_t break_path(const char *text, size_t length, uint32_t columns)
 {
-    size_t broken = 0;
-    size_t at = 1;
+    size_t broken = 0, fitting = 0;
 
-    while (at < length && mw_clean_columns(text, at) <= columns) {
+    for (size_t at = 1; at < length; at++) {
+        if (((unsigned char)text[at] & 0xc0) == 0x80)
+            continue;
+        if (mw_clean_columns(text, at) > columns)
+            break;
+        fitting = at;
         if (text[at] == '.' || text[at] == '[' || text[at] == '/')
             broken = at;
-        at++;
     }
-    if (broken != 0)
-        return broken;
-    for (at = columns < length ? columns : length;
-         at < length && ((unsigned char)text[at] & 0xc0) == 0x80;)
-        at++;
-    return at;
+    if (broken == 0)
+        broken = fitting;
+    /* Bytes that are no characters take a column each. */
+    return broken != 0 ? broken : columns < length ? columns : length;
 }
 
 static void write_word(const mw_heap_writer *writer, const char *word, size_t length,
@@ -79,6 +81,16 @@ static void write_word(const mw_heap_writer *writer, const char *word, size_t le
     }
 }
 
+/* Whether a word goes on where the line is: if it fits, or if it has to be broken anyway and
+ * some of it fits. */
+static bool has_room(const mw_heap_writer *writer, uint32_t column, uint32_t columns, uint32_t hang)
+{
+    uint32_t width = writer->screen.width;
+
+    return column + columns <= width ||
+           (hang + columns > width && column + PART_COLUMNS_MINIMUM <= width);
+}
+
 static void write_folded(const mw_heap_writer *writer, uint32_t indent, uint32_t hang)
 {
     const char *at = writer->line.bytes;
@@ -93,7 +105,7 @@ static void write_folded(const mw_heap_writer *writer, uint32_t indent, uint32_t
         size_t length = (size_t)((blank != NULL ? blank : end) - at);
         uint32_t columns = mw_clean_columns(at, length);
 
-        if (!is_first && column + 1 + columns > writer->screen.width) {
+        if (!is_first && !has_room(writer, column + 1, columns, hang)) {
             mw_sink_text(sink, "\n");
             mw_sink_repeat(sink, ' ', hang);
             column = hang;

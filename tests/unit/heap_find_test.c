@@ -54,7 +54,7 @@ TEST(heap_find, follows_ways_as_they_were_written)
     expect_one(&service, "<frame work (app.py:12) in thread worker-7>.local", SERVICE_LOCAL);
     expect_one(&service, "<garbage: app.Pair> (in C)", SERVICE_PAIR + 1);
     expect_none(&service, "sys.modules['web'].cache", "no way in this heap begins");
-    expect_none(&service, "sys.modules['app'].cach", "nothing at \".cach\"");
+    expect_none(&service, "sys.modules['app'].cac", "nothing at \".cac\"");
     expect_none(&service, "sys.modules['app'].cache['k3'].x", "nothing at \".x\"");
     expect_none(&service, "sys.modules['app'].cache.next", "nothing at \".next\"");
     service_done(&service);
@@ -104,7 +104,7 @@ TEST(heap_find, lists_objects_of_a_type_by_what_they_retain)
 
 TEST(heap_find, returns_every_byte_whichever_allocation_fails)
 {
-    static const char *const whats[] = {"sys.modules['app'].cache['k3']", "app.Link"};
+    static const char *const texts[] = {"sys.modules['app'].cache['k3']", "app.Link"};
 
     for (size_t what = 0; what < 2; what++)
         for (size_t nth = 0;; nth++) {
@@ -114,7 +114,7 @@ TEST(heap_find, returns_every_byte_whichever_allocation_fails)
             mw_status status = service_try(&service, &failing.base);
 
             if (status == MW_OK)
-                status = mw_heap_find_what(&found, &service.study, whats[what], 1, &error);
+                status = mw_heap_find_what(&found, &service.study, texts[what], 1, &error);
             service_done(&service);
             CHECK_EQ(failing.live_bytes, 0);
             if (status == MW_OK)
