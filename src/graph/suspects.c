@@ -4,8 +4,14 @@
  * leave that are heavy themselves?  If that is much, the node is where it accumulates, but
  * for what others hold together below it.  There are no more heavy nodes in one generation
  * than the heap has thresholds, so this looks at the children of a few hundred nodes.
+ *
+ * A linked list is heavy down to where less than the threshold is left of it, and none of its
+ * links has anything but the rest.  So where the walk ends it looks back: links are nodes whose
+ * types repeat, and the first of many is who accumulates.
  */
 #include "graph/suspects.h"
+
+enum { PERIOD_MAXIMUM = 4, LINKS_MINIMUM = 64 };
 
 typedef struct finder {
     const mw_object_graph *graph;
@@ -49,21 +55,24 @@ static bool is_heavy(const finder *find, uint32_t position)
     return mw_dominators_retained(find->tree, position) >= find->threshold_bytes;
 }
 
-/* What the node retains without its heavy children, which are looked at later. */
+/* What the node retains without its heavy children, which are looked at later; and how many
+ * these are. */
 static mw_status set_heavy_aside(finder *find, uint32_t position, uint64_t *ret_bytes,
-                                 uint64_t *ret_objects)
+                                 uint64_t *ret_objects, uint32_t *ret_heavy)
 {
     const mw_dominators *tree = find->tree;
     mw_status status = MW_OK;
 
     *ret_bytes = mw_dominators_retained(tree, position);
     *ret_objects = tree->end[position] - position;
+    *ret_heavy = 0;
     for (uint32_t at = position + 1; status == MW_OK && at < tree->end[position];
          at = tree->end[at]) {
         if (!is_heavy(find, at))
             continue;
         *ret_bytes -= mw_dominators_retained(tree, at);
         *ret_objects -= tree->end[at] - at;
+        ++*ret_heavy;
         status = push(find, at);
     }
     return status;
@@ -139,23 +148,100 @@ static mw_status suspect_many(finder *find)
     return status;
 }
 
+/* ── chains ──────────────────────────────────────────────────────────────────────── */
+
+static uint32_t type_at(const finder *find, uint32_t position)
+{
+    return find->graph->nodes[find->tree->node_at[position]].type;
+}
+
+/* The node above, if that has little but this one; else 0. */
+static uint32_t link_above(const finder *find, uint32_t position)
+{
+    const mw_dominators *tree = find->tree;
+    uint32_t above = tree->parent[position];
+
+    if (above == 0 ||
+        mw_dominators_retained(tree, above) - mw_dominators_retained(tree, position) >=
+            find->threshold_bytes)
+        return 0;
+    return above;
+}
+
+/* After how many nodes the types repeat, from [position] upwards; 0 if they do not. */
+static uint32_t period_above(const finder *find, uint32_t position)
+{
+    uint32_t types[2 * PERIOD_MAXIMUM];
+    uint32_t count = 0;
+
+    for (; position != 0 && count < 2 * PERIOD_MAXIMUM; position = link_above(find, position))
+        types[count++] = type_at(find, position);
+    if (count < 2 * PERIOD_MAXIMUM)
+        return 0;
+    for (uint32_t period = 1; period <= PERIOD_MAXIMUM; period++) {
+        uint32_t i = 0;
+
+        while (i + period < count && types[i] == types[i + period])
+            i++;
+        if (i + period == count)
+            return period;
+    }
+    return 0;
+}
+
+/* Whether two nodes are links of one chain.  Of links that are several nodes, an object and its
+ * dict say, sizes must be equal too, or a module's dict would be one of them. */
+static bool is_alike(const finder *find, uint32_t a, uint32_t b, uint32_t period)
+{
+    const mw_graph_node *nodes = find->graph->nodes;
+    uint32_t node_a = find->tree->node_at[a], node_b = find->tree->node_at[b];
+
+    return nodes[node_a].type == nodes[node_b].type &&
+           (period == 1 || nodes[node_a].size_low == nodes[node_b].size_low);
+}
+
+/* The first link of the chain that ends at [position]; [position] itself if that is none. */
+static uint32_t first_link(const finder *find, uint32_t position)
+{
+    uint32_t period = period_above(find, position);
+    uint32_t link = position, above = position, links = 0;
+
+    if (period == 0)
+        return position;
+    for (uint32_t i = 0; i < period; i++)
+        above = link_above(find, above);
+    for (; above != 0 && is_alike(find, link, above, period); links++) {
+        link = link_above(find, link);
+        above = link_above(find, above);
+    }
+    /* [link] is the first that nothing like it is above of; the others of its link are. */
+    for (uint32_t i = 1; i < period; i++)
+        link = link_above(find, link);
+    return links >= LINKS_MINIMUM ? link : position;
+}
+
 static mw_status look_at(finder *find, uint32_t position)
 {
+    const mw_dominators *tree = find->tree;
     uint64_t bytes, objects;
-    mw_status status = set_heavy_aside(find, position, &bytes, &objects);
+    uint32_t heavy, head = position;
+    mw_status status = set_heavy_aside(find, position, &bytes, &objects, &heavy);
 
     if (status == MW_OK && bytes >= find->threshold_bytes)
         status = suspect_joint(find, position, &bytes, &objects);
+    if (status == MW_OK && position != 0 && (heavy != 1 || bytes >= find->threshold_bytes))
+        head = first_link(find, position);
+    bytes += mw_dominators_retained(tree, head) - mw_dominators_retained(tree, position);
+    objects += (tree->end[head] - head) - (tree->end[position] - position);
     if (status != MW_OK || bytes < find->threshold_bytes)
         return status;
     if (position == 0)
         return suspect_many(find);
-    return add_suspect(
-        find, (mw_suspect){.kind = MW_SUSPECT_ACCUMULATES,
-                           .position = position,
-                           .objects = objects,
-                           .bytes = bytes,
-                           .retained_bytes = mw_dominators_retained(find->tree, position)});
+    return add_suspect(find, (mw_suspect){.kind = MW_SUSPECT_ACCUMULATES,
+                                          .position = head,
+                                          .objects = objects,
+                                          .bytes = bytes,
+                                          .retained_bytes = mw_dominators_retained(tree, head)});
 }
 
 mw_status mw_suspects_init(mw_suspects *ret_suspects, const mw_object_graph *graph,

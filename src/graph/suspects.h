@@ -3,7 +3,8 @@
  * Who looks like a leak: where a large part of the heap comes together, and is not handed
  * on to one below.  Three shapes:
  *
- *   ACCUMULATES   one object that retains much, in parts of which none is large
+ *   ACCUMULATES   one object that retains much, in parts of which none is large; of a linked
+ *                 list the first link
  *   JOINT         several objects that hold much together, and none alone
  *   MANY          many objects of one type that C code holds, each small: references that
  *                 an extension forgot to give back, say

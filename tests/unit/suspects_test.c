@@ -268,6 +268,72 @@ TEST(suspects, what_is_heavy_is_suspected_once_by_itself)
     service_done(&service);
 }
 
+/* ── chains ──────────────────────────────────────────────────────────────────────── */
+
+enum { LINKS = 500, LINK_BYTES = 10, CHAIN_HEAD = 3, CHAIN_END = CHAIN_HEAD + 2 * LINKS };
+
+/* A module (1) and its dict (2) with a linked list: each link an object, and a dict that has
+ * the next. */
+static mw_status chain_try(mw_object_graph *graph, uint32_t end, mw_alloc *alloc)
+{
+    mw_status status = mw_object_graph_init(graph, alloc);
+
+    for (uint32_t node = 1; status == MW_OK && node < end; node++) {
+        /* The module's dict is a dict too, but larger. */
+        mw_graph_node row = {.type = node < CHAIN_HEAD ? 1 : node % 2};
+
+        status = mw_object_graph_add_node(graph, &row, node == 2 ? 50 : LINK_BYTES, 0);
+        if (status == MW_OK && node + 1 < end)
+            status = mw_object_graph_add_edge(graph, node + 1);
+    }
+    if (status == MW_OK)
+        status = mw_object_graph_finish(graph);
+    if (status == MW_OK)
+        status = mw_object_graph_add_root(graph, 1, MW_ROOT_MODULE, 0);
+    return status;
+}
+
+static mw_suspects suspects_of_chain(test_service *service, uint32_t end, uint64_t threshold)
+{
+    mw_suspects suspects;
+
+    CHECK_OK(chain_try(&service->graph, end, mw_alloc_system()));
+    CHECK_OK(mw_back_edges_init(&service->back, &service->graph, mw_alloc_system()));
+    CHECK_OK(mw_dominators_init(&service->tree, &service->graph, mw_alloc_system()));
+    CHECK_OK(mw_suspects_init(&suspects, &service->graph, &service->back, &service->tree, 4,
+                              threshold, mw_alloc_system()));
+    return suspects;
+}
+
+TEST(suspects, a_linked_list_is_suspected_at_its_first_link_and_as_a_whole)
+{
+    for (uint64_t threshold = 100; threshold < 5000; threshold += 310) {
+        test_service service = {0};
+        mw_suspects suspects = suspects_of_chain(&service, CHAIN_END, threshold);
+
+        CHECK_EQ(suspects.count, 1);
+        CHECK_EQ(service.tree.node_at[suspects.items[0].position], CHAIN_HEAD);
+        CHECK_EQ(suspects.items[0].bytes, 2 * LINKS * LINK_BYTES);
+        CHECK_EQ(suspects.items[0].retained_bytes, 2 * LINKS * LINK_BYTES);
+        CHECK_EQ(suspects.items[0].objects, 2 * LINKS);
+        mw_suspects_done(&suspects);
+        service_done(&service);
+    }
+}
+
+/* A few objects that hold one another are no list: the last that is heavy is to blame. */
+TEST(suspects, a_short_chain_is_suspected_where_it_is_still_heavy)
+{
+    test_service service = {0};
+    mw_suspects suspects = suspects_of_chain(&service, CHAIN_HEAD + 40, 100);
+
+    CHECK_EQ(suspects.count, 1);
+    CHECK_EQ(service.tree.node_at[suspects.items[0].position], CHAIN_HEAD + 40 - 10);
+    CHECK_EQ(suspects.items[0].bytes, 100);
+    mw_suspects_done(&suspects);
+    service_done(&service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +341,8 @@ int main(void)
         CASE(suspects, below_the_threshold_are_none),
         CASE(suspects, returns_every_byte_whichever_allocation_fails),
         CASE(suspects, what_is_heavy_is_suspected_once_by_itself),
+        CASE(suspects, a_linked_list_is_suspected_at_its_first_link_and_as_a_whole),
+        CASE(suspects, a_short_chain_is_suspected_where_it_is_still_heavy),
         CASE(joint, objects_are_those_that_no_holder_has_alone),
         CASE(joint, objects_that_are_heavy_are_passed_over),
     };
