@@ -58,7 +58,8 @@ static void write_stack(const mw_call_tree *tree, uint32_t node, const stack_tex
     mw_sink_text(sink, "\n");
 }
 
-static mw_status write_tree(const mw_call_tree *tree, mw_alloc *alloc, mw_sink *sink)
+static mw_status write_tree(const mw_view *view, const mw_call_tree *tree, mw_alloc *alloc,
+                            mw_sink *sink)
 {
     mw_frame_names names;
     stack_text stack;
@@ -81,14 +82,9 @@ static mw_status write_tree(const mw_call_tree *tree, mw_alloc *alloc, mw_sink *
 static mw_status collapsed_write(const mw_view *view, mw_alloc *alloc, mw_sink *sink,
                                  mw_error *reterr)
 {
-    const mw_call_options options = {0};
-    mw_call_tree tree;
-    mw_status status = mw_call_tree_init(&tree, view->snapshot, view->older, &options, alloc);
+    static const mw_tree_drawing drawing = {.what = "the collapsed stacks", .write = write_tree};
 
-    if (status == MW_OK)
-        status = write_tree(&tree, alloc, sink);
-    mw_call_tree_done(&tree);
-    return mw_renderer_result(status, sink, "the collapsed stacks", reterr);
+    return mw_renderer_draw_tree(&drawing, view, alloc, sink, reterr);
 }
 
 const mw_renderer mw_renderer_collapsed = {

@@ -188,7 +188,7 @@ static mw_status write_rows(csv_writer *writer, const mw_view *view, mw_alloc *a
     return write_snapshot(writer, view->older, alloc);
 }
 
-static mw_status write_tree(const mw_call_tree *tree, const mw_view *view, mw_alloc *alloc,
+static mw_status write_tree(const mw_view *view, const mw_call_tree *tree, mw_alloc *alloc,
                             mw_sink *sink)
 {
     mw_frame_names names;
@@ -213,14 +213,10 @@ static mw_status write_tree(const mw_call_tree *tree, const mw_view *view, mw_al
 
 static mw_status csv_write(const mw_view *view, mw_alloc *alloc, mw_sink *sink, mw_error *reterr)
 {
-    const mw_call_options options = {.keeps_sites = true};
-    mw_call_tree tree;
-    mw_status status = mw_call_tree_init(&tree, view->snapshot, view->older, &options, alloc);
+    static const mw_tree_drawing drawing = {
+        .options = {.keeps_sites = true}, .what = "the CSV", .write = write_tree};
 
-    if (status == MW_OK)
-        status = write_tree(&tree, view, alloc, sink);
-    mw_call_tree_done(&tree);
-    return mw_renderer_result(status, sink, "the CSV", reterr);
+    return mw_renderer_draw_tree(&drawing, view, alloc, sink, reterr);
 }
 
 const mw_renderer mw_renderer_csv = {

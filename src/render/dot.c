@@ -404,14 +404,12 @@ static mw_status write_tree(const mw_view *view, const mw_call_tree *tree, mw_al
 
 static mw_status dot_write(const mw_view *view, mw_alloc *alloc, mw_sink *sink, mw_error *reterr)
 {
-    const mw_call_options options = {.merges_lines = true, .folds_recursion = true};
-    mw_call_tree tree;
-    mw_status status = mw_call_tree_init(&tree, view->snapshot, view->older, &options, alloc);
+    static const mw_tree_drawing drawing = {
+        .options = {.merges_lines = true, .folds_recursion = true},
+        .what = "the graph",
+        .write = write_tree};
 
-    if (status == MW_OK)
-        status = write_tree(view, &tree, alloc, sink);
-    mw_call_tree_done(&tree);
-    return mw_renderer_result(status, sink, "the graph", reterr);
+    return mw_renderer_draw_tree(&drawing, view, alloc, sink, reterr);
 }
 
 const mw_renderer mw_renderer_dot = {

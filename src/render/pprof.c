@@ -469,14 +469,10 @@ static mw_status write_tree(const mw_view *view, const mw_call_tree *tree, mw_al
 
 static mw_status pprof_write(const mw_view *view, mw_alloc *alloc, mw_sink *sink, mw_error *reterr)
 {
-    const mw_call_options options = {.keeps_sites = true};
-    mw_call_tree tree;
-    mw_status status = mw_call_tree_init(&tree, view->snapshot, view->older, &options, alloc);
+    static const mw_tree_drawing drawing = {
+        .options = {.keeps_sites = true}, .what = "the pprof profile", .write = write_tree};
 
-    if (status == MW_OK)
-        status = write_tree(view, &tree, alloc, sink);
-    mw_call_tree_done(&tree);
-    return mw_renderer_result(status, sink, "the pprof profile", reterr);
+    return mw_renderer_draw_tree(&drawing, view, alloc, sink, reterr);
 }
 
 const mw_renderer mw_renderer_pprof = {

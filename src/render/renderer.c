@@ -38,6 +38,19 @@ mw_status mw_renderer_result(mw_status status, const mw_sink *sink, const char *
     return mw_error_set(reterr, status, "%s could not be written: %s", what, reason_of(status));
 }
 
+mw_status mw_renderer_draw_tree(const mw_tree_drawing *drawing, const mw_view *view,
+                                mw_alloc *alloc, mw_sink *sink, mw_error *reterr)
+{
+    mw_call_tree tree;
+    mw_status status =
+        mw_call_tree_init(&tree, view->snapshot, view->older, &drawing->options, alloc);
+
+    if (status == MW_OK)
+        status = drawing->write(view, &tree, alloc, sink);
+    mw_call_tree_done(&tree);
+    return mw_renderer_result(status, sink, drawing->what, reterr);
+}
+
 const mw_renderer *const mw_renderers[] = {
     &mw_renderer_html,       &mw_renderer_json,      &mw_renderer_csv, &mw_renderer_pprof,
     &mw_renderer_speedscope, &mw_renderer_collapsed, &mw_renderer_dot, NULL,

@@ -8,6 +8,7 @@
 
 #include "core/snapshot.h"
 #include "core/timeline.h"
+#include "render/call_tree.h"
 #include "render/places.h"
 #include "render/render.h"
 #include "render/source_text.h"
@@ -59,6 +60,18 @@ extern const mw_renderer mw_renderer_speedscope;
 
 /* What the view's bytes are: "alive" unless it says otherwise. */
 const char *mw_view_measure(const mw_view *view);
+
+/* What a renderer of call trees does, and with which tree. */
+typedef struct mw_tree_drawing {
+    mw_call_options options;
+    const char *what; /* for sentences: "the graph" */
+    mw_status (*write)(const mw_view *view, const mw_call_tree *tree, mw_alloc *alloc,
+                       mw_sink *sink);
+} mw_tree_drawing;
+
+/* Makes the tree of a view and has it written. */
+mw_status mw_renderer_draw_tree(const mw_tree_drawing *drawing, const mw_view *view,
+                                mw_alloc *alloc, mw_sink *sink, mw_error *reterr);
 
 /* How writing [what] ended: [status], else the sink's, with a sentence if it failed. */
 mw_status mw_renderer_result(mw_status status, const mw_sink *sink, const char *what,

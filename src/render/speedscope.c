@@ -137,24 +137,25 @@ static void write_file(const speedscope_writer *writer)
     mw_sink_text(sink, "]\n}\n");
 }
 
+static mw_status write_tree(const mw_view *view, const mw_call_tree *tree, mw_alloc *alloc,
+                            mw_sink *sink)
+{
+    speedscope_writer writer = {.view = view, .tree = tree, .sink = sink};
+
+    writer.stack = mw_alloc_array(alloc, tree->deepest, sizeof *writer.stack);
+    if (writer.stack == NULL)
+        return MW_NO_MEMORY;
+    write_file(&writer);
+    mw_alloc_release(alloc, writer.stack, tree->deepest * sizeof *writer.stack);
+    return MW_OK;
+}
+
 static mw_status speedscope_write(const mw_view *view, mw_alloc *alloc, mw_sink *sink,
                                   mw_error *reterr)
 {
-    const mw_call_options options = {0};
-    mw_call_tree tree;
-    speedscope_writer writer = {.view = view, .tree = &tree, .sink = sink};
-    mw_status status = mw_call_tree_init(&tree, view->snapshot, view->older, &options, alloc);
+    static const mw_tree_drawing drawing = {.what = "the speedscope file", .write = write_tree};
 
-    if (status == MW_OK) {
-        writer.stack = mw_alloc_array(alloc, tree.deepest, sizeof *writer.stack);
-        if (writer.stack == NULL)
-            status = MW_NO_MEMORY;
-        else
-            write_file(&writer);
-        mw_alloc_release(alloc, writer.stack, tree.deepest * sizeof *writer.stack);
-    }
-    mw_call_tree_done(&tree);
-    return mw_renderer_result(status, sink, "the speedscope file", reterr);
+    return mw_renderer_draw_tree(&drawing, view, alloc, sink, reterr);
 }
 
 const mw_renderer mw_renderer_speedscope = {
