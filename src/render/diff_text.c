@@ -17,23 +17,13 @@ typedef struct diff_writer {
 
 /* ── the head ────────────────────────────────────────────────────────────────────── */
 
-static void write_gathered(const diff_writer *writer, mw_buffer *text)
-{
-    mw_screen_wrapped(&writer->screen, text->bytes == NULL ? "" : text->bytes);
-    if (writer->sink->status == MW_OK)
-        writer->sink->status = text->sink.status;
-    mw_buffer_done(text);
-}
-
 static void write_verdict(const diff_writer *writer)
 {
     mw_buffer text;
 
     mw_buffer_init(&text, writer->alloc);
     mw_changes_write_verdict(writer->changes, writer->difference, &text.sink);
-    mw_screen_style(&writer->screen, MW_STYLE_STRONG);
-    write_gathered(writer, &text);
-    mw_screen_style(&writer->screen, MW_STYLE_PLAIN);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_STRONG);
     mw_sink_text(writer->sink, "\n");
 }
 
@@ -50,7 +40,7 @@ static void write_side(const diff_writer *writer, const char *name, const char *
                    mw_size_format(mw_snapshot_live_bytes(snapshot)).text,
                    mw_count_format(mw_snapshot_block_count(snapshot)).text,
                    mw_snapshot_block_count(snapshot) == 1 ? "" : "s");
-    write_gathered(writer, &text);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
 static void write_head(const diff_writer *writer)

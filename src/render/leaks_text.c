@@ -34,18 +34,6 @@ static mw_size_text size_of(double bytes)
 
 /* ── text that is gathered, wrapped and indented ─────────────────────────────────── */
 
-static void write_gathered(const leaks_writer *writer, mw_buffer *text, mw_style style)
-{
-    if (style != MW_STYLE_PLAIN)
-        mw_screen_style(&writer->screen, style);
-    mw_screen_wrapped(&writer->screen, text->bytes == NULL ? "" : text->bytes);
-    if (style != MW_STYLE_PLAIN)
-        mw_screen_style(&writer->screen, MW_STYLE_PLAIN);
-    if (writer->sink->status == MW_OK)
-        writer->sink->status = text->sink.status;
-    mw_buffer_done(text);
-}
-
 static void write_indented(const leaks_writer *writer, mw_buffer *text)
 {
     const char *at = text->bytes == NULL ? "" : text->bytes;
@@ -83,7 +71,7 @@ static void write_head(const leaks_writer *writer)
     mw_buffer_init(&text, writer->alloc);
     mw_sink_text(&text.sink, "memwhy: ");
     mw_leaks_write_verdict(leaks, &text.sink);
-    write_gathered(writer, &text, MW_STYLE_STRONG);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_STRONG);
     mw_sink_text(writer->sink, "\n");
 
     mw_buffer_init(&text, writer->alloc);
@@ -95,7 +83,7 @@ static void write_head(const leaks_writer *writer)
     if (leaks->limit_bytes != 0)
         mw_sink_format(&text.sink, " of at most %s", mw_size_format(leaks->limit_bytes).text);
     mw_sink_text(&text.sink, ".");
-    write_gathered(writer, &text, MW_STYLE_PLAIN);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
 /* ── a row ───────────────────────────────────────────────────────────────────────── */
@@ -259,7 +247,7 @@ static void write_along(const leaks_writer *writer)
     }
     mw_sink_text(&text.sink, ".");
     mw_sink_text(writer->sink, "\n");
-    write_gathered(writer, &text, MW_STYLE_PLAIN);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
 static void write_others(const leaks_writer *writer, const uint32_t left[MW_VERDICT_COUNT])
@@ -288,7 +276,7 @@ static void write_others(const leaks_writer *writer, const uint32_t left[MW_VERD
         return;
     mw_sink_text(&text.sink, ".");
     mw_sink_text(writer->sink, "\n");
-    write_gathered(writer, &text, MW_STYLE_PLAIN);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
 static mw_status write_rows(const leaks_writer *writer)

@@ -39,19 +39,6 @@ static mw_summary summary_of(const mw_report *report)
 
 /* ── the head ────────────────────────────────────────────────────────────────────── */
 
-/* Ends a text that was gathered, and wraps it. */
-static void write_gathered(const report_writer *writer, mw_buffer *text, mw_style style)
-{
-    if (style != MW_STYLE_PLAIN)
-        mw_screen_style(&writer->screen, style);
-    mw_screen_wrapped(&writer->screen, text->bytes == NULL ? "" : text->bytes);
-    if (style != MW_STYLE_PLAIN)
-        mw_screen_style(&writer->screen, MW_STYLE_PLAIN);
-    if (writer->sink->status == MW_OK)
-        writer->sink->status = text->sink.status;
-    mw_buffer_done(text);
-}
-
 static void write_verdict(const report_writer *writer)
 {
     const char *of_series = writer->report->view->verdict;
@@ -64,7 +51,7 @@ static void write_verdict(const report_writer *writer)
         mw_sink_text(&text.sink, " ");
     }
     mw_verdict_write(&writer->verdict, &summary, &text.sink);
-    write_gathered(writer, &text, MW_STYLE_STRONG);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_STRONG);
     mw_sink_text(writer->sink, "\n");
 }
 
@@ -90,7 +77,7 @@ static void write_program(const report_writer *writer)
     if (*writer->report->started != '\0')
         mw_sink_format(&text.sink, ", started %s", writer->report->started);
     mw_sink_text(&text.sink, ".");
-    write_gathered(writer, &text, MW_STYLE_PLAIN);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
 /* "Alive at the end, 2m03s: 17.4 MiB in 73,070 blocks; at the peak: 20.0 MiB." */
@@ -109,7 +96,7 @@ static void write_moment(const report_writer *writer)
     if (report->point != NULL && report->point->rss_bytes != 0)
         mw_sink_format(&text.sink, "; RSS: %s", mw_size_format(report->point->rss_bytes).text);
     mw_sink_text(&text.sink, ".");
-    write_gathered(writer, &text, MW_STYLE_PLAIN);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
 static void write_selection(const report_writer *writer)
@@ -127,7 +114,7 @@ static void write_selection(const report_writer *writer)
                    mw_snapshot_block_count(snapshot) == 1 ? "" : "s");
     mw_sink_clean(&text.sink, report->selection, strlen(report->selection), UINT32_MAX);
     mw_sink_text(&text.sink, ".");
-    write_gathered(writer, &text, MW_STYLE_PLAIN);
+    mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
 /* What one has to know about the numbers, a sentence each. */
@@ -156,7 +143,7 @@ static void write_cautions(const report_writer *writer)
         mw_sink_format(&text.sink, "The process ended with exit status %d. ",
                        timeline->exit_status);
     if (text.length != 0)
-        write_gathered(writer, &text, MW_STYLE_PLAIN);
+        mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
     mw_buffer_done(&text);
 }
 

@@ -42,6 +42,18 @@ void mw_screen_wrapped(const mw_screen *screen, const char *text)
     mw_sink_text(screen->sink, "\n");
 }
 
+void mw_screen_gathered(const mw_screen *screen, mw_buffer *text, mw_style style)
+{
+    if (style != MW_STYLE_PLAIN)
+        mw_screen_style(screen, style);
+    mw_screen_wrapped(screen, text->bytes == NULL ? "" : text->bytes);
+    if (style != MW_STYLE_PLAIN)
+        mw_screen_style(screen, MW_STYLE_PLAIN);
+    if (screen->sink->status == MW_OK)
+        screen->sink->status = text->sink.status;
+    mw_buffer_done(text);
+}
+
 /* ── places ──────────────────────────────────────────────────────────────────────── */
 
 const char *mw_screen_file(const mw_snapshot *snapshot, mw_string file)

@@ -32,6 +32,9 @@ void mw_screen_style(const mw_screen *screen, mw_style style);
 /* Breaks one long line at blanks, and ends it; a word that is too long stands alone. */
 void mw_screen_wrapped(const mw_screen *screen, const char *text);
 
+/* The same with what was gathered in [text], which it is done with. */
+void mw_screen_gathered(const mw_screen *screen, mw_buffer *text, mw_style style);
+
 /* A file's name; "<unknown>" where it has none. */
 const char *mw_screen_file(const mw_snapshot *snapshot, mw_string file);
 

@@ -21,13 +21,7 @@ static void write_head(const text_writer *writer, mw_alloc *alloc)
     mw_buffer_init(&verdict, alloc);
     mw_sink_text(&verdict.sink, "memwhy: ");
     mw_verdict_write(writer->verdict, summary, &verdict.sink);
-    mw_screen_style(&writer->screen, MW_STYLE_STRONG);
-    mw_screen_wrapped(&writer->screen, verdict.bytes == NULL ? "" : verdict.bytes);
-    mw_screen_style(&writer->screen, MW_STYLE_PLAIN);
-    if (writer->sink->status == MW_OK)
-        writer->sink->status = verdict.sink.status;
-    mw_buffer_done(&verdict);
-
+    mw_screen_gathered(&writer->screen, &verdict, MW_STYLE_STRONG);
     mw_sink_format(writer->sink, "\nAlive at the end: %s in %s blocks; ",
                    mw_size_format(summary->current_bytes).text,
                    mw_count_format(writer->verdict->blames.live_blocks).text);
