@@ -39,7 +39,7 @@ def _samples():
     key = f"key {number}"
     plain, with_dict, slots = _Probe(), _Probe(), _Slots()
     plain.attribute = with_dict.attribute = slots.slot = value
-    known = vars(with_dict)
+    vars(with_dict)  # makes the dict
     generator = _numbers(number)
     next(generator)
 
@@ -50,7 +50,7 @@ def _samples():
     samples = [
         (value, value[0]), ((value, plain), value, plain), ({key: value}, key, value),
         ({number: value}, number, value), ({key}, key), (frozenset({key}), key),
-        (plain, value, _Probe), (with_dict, _Probe), (known,), (slots, value, _Slots),
+        (plain, value, _Probe), (with_dict, _Probe), (slots, value, _Slots),
         (closure, code, closure.__closure__, closure.__defaults__, closure.__globals__),
         (closure.__closure__[0], value), (code, code.co_consts, code.co_name, code.co_filename),
         (generator, number), (_Probe, _Probe.__name__, _Probe.__mro__, _Probe.__bases__),
