@@ -30,7 +30,7 @@ static bool knows_collector(PyInterpreterState *interpreter)
 
     if (list == NULL)
         return false;
-    is_last = mw_layout_gc_object((PyGC_Head *)(young->_gc_prev & ~(uintptr_t)3)) == list &&
+    is_last = mw_layout_gc_object(mw_layout_gc_previous(young)) == list &&
               mw_layout_gc_next((PyGC_Head *)list - 1) == young;
     Py_DECREF(list);
     return is_last;

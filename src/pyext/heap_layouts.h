@@ -77,6 +77,11 @@ static inline PyGC_Head *mw_layout_gc_next(const PyGC_Head *head)
     return (PyGC_Head *)(head->_gc_next & ~(uintptr_t)3);
 }
 
+static inline PyGC_Head *mw_layout_gc_previous(const PyGC_Head *head)
+{
+    return (PyGC_Head *)(head->_gc_prev & ~(uintptr_t)3);
+}
+
 static inline PyObject *mw_layout_gc_object(PyGC_Head *head)
 {
     return (PyObject *)(head + 1);

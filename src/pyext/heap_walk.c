@@ -14,7 +14,7 @@
 
 #include "tracer/tracer.h"
 
-enum { FETCH_OBJECTS = 8, FETCH_SLOTS = 24 };
+enum { FETCH_OBJECTS = 16, FETCH_BESIDE = 8, FETCH_SLOTS = 24 };
 
 typedef struct walker {
     mw_edge_batch batch; /* first: `full` gets it back */
@@ -29,17 +29,26 @@ static void fail(mw_heap *heap, mw_status status)
         heap->status = status;
 }
 
+/* Room for one more address; false, and the heap has failed, when there is none. */
+static inline bool has_room(mw_heap *heap, uintptr_t **addresses, uint32_t count,
+                            uint32_t *capacity)
+{
+    mw_status status;
+
+    if (__builtin_expect(count < *capacity, 1))
+        return true;
+    status = mw_alloc_grow(heap->alloc, addresses, count, capacity, sizeof **addresses,
+                           MW_GRAPH_NODE_MAXIMUM);
+    if (status != MW_OK)
+        fail(heap, status);
+    return status == MW_OK;
+}
+
 /* Gives the next number to what has none. */
 static uint32_t give_number(mw_heap *heap, uintptr_t address, uint32_t *slot)
 {
-    mw_status status =
-        mw_alloc_grow(heap->alloc, &heap->addresses, heap->address_count, &heap->address_capacity,
-                      sizeof *heap->addresses, MW_GRAPH_NODE_MAXIMUM);
-
-    if (status != MW_OK) {
-        fail(heap, status);
+    if (!has_room(heap, &heap->addresses, heap->address_count, &heap->address_capacity))
         return 0;
-    }
     heap->addresses[heap->address_count] = address;
     *slot = heap->address_count;
     return heap->address_count++;
@@ -158,6 +167,19 @@ static void look_at(walker *walk, uint32_t node)
     mw_heap_edges_of(&walk->batch, object, type);
 }
 
+/* What a list or a dict has beside itself is another wait for memory. */
+static inline void fetch_beside(const mw_heap *heap, uint32_t node)
+{
+    PyObject *object = (PyObject *)heap->addresses[node];
+
+    if (mw_heap_is_frame(heap, node))
+        return;
+    if (Py_TYPE(object) == &PyList_Type)
+        __builtin_prefetch(((PyListObject *)object)->ob_item);
+    else if (Py_TYPE(object) == &PyDict_Type)
+        __builtin_prefetch(((PyDictObject *)object)->ma_keys);
+}
+
 static void follow(walker *walk)
 {
     mw_heap *heap = walk->heap;
@@ -169,6 +191,8 @@ static void follow(walker *walk)
             return;
         if (node + FETCH_OBJECTS < heap->address_count)
             __builtin_prefetch((const void *)heap->addresses[node + FETCH_OBJECTS]);
+        if (node + FETCH_BESIDE < heap->address_count)
+            fetch_beside(heap, node + FETCH_BESIDE);
         if (__builtin_expect(mw_heap_is_frame(heap, node), 0))
             look_at_frame(walk, node);
         else
@@ -178,19 +202,67 @@ static void follow(walker *walk)
 
 /* ── the walk ────────────────────────────────────────────────────────────────────── */
 
+/* Addresses that were met from the end of a list. */
+typedef struct tail {
+    uintptr_t *addresses;
+    uint32_t count, capacity;
+} tail;
+
+static void note_front(mw_heap *heap, PyGC_Head *head)
+{
+    if (has_room(heap, &heap->addresses, heap->address_count, &heap->address_capacity))
+        heap->addresses[heap->address_count++] = (uintptr_t)mw_layout_gc_object(head);
+}
+
+static void note_tail(mw_heap *heap, tail *back, PyGC_Head *head)
+{
+    if (has_room(heap, &back->addresses, back->count, &back->capacity))
+        back->addresses[back->count++] = (uintptr_t)mw_layout_gc_object(head);
+}
+
+/* A list is a chain of waits for memory.  From both ends at once there are two, and each
+ * waits only half as often.  The order is the list's: neighbours were made together. */
+static void note_list(mw_heap *heap, PyGC_Head *list, tail *back)
+{
+    PyGC_Head *front = mw_layout_gc_next(list);
+    PyGC_Head *end = mw_layout_gc_previous(list);
+
+    back->count = 0;
+    while (front != NULL && front != list && heap->status == MW_OK) {
+        note_front(heap, front);
+        if (front == end)
+            break;
+        front = mw_layout_gc_next(front);
+        note_tail(heap, back, end);
+        if (front == end)
+            break;
+        end = mw_layout_gc_previous(end);
+    }
+    while (back->count != 0 && heap->status == MW_OK)
+        note_front(heap, (PyGC_Head *)back->addresses[--back->count] - 1);
+}
+
+/* An object is in one list, once. */
 static void begin_with_tracked(mw_heap *heap)
 {
-    for (int number = MW_LAYOUT_GENERATIONS; number-- > 0;) {
-        PyGC_Head *list = mw_layout_generation(heap->interpreter, number);
+    tail back = {0};
+    uint32_t first = heap->address_count;
 
-        for (PyGC_Head *head = mw_layout_gc_next(list);
-             head != NULL && head != list && heap->status == MW_OK;
-             head = mw_layout_gc_next(head)) {
-            __builtin_prefetch(mw_layout_gc_next(head));
-            number_of(heap, (uintptr_t)mw_layout_gc_object(head));
-            heap->tracked_count++;
-        }
+    for (int number = MW_LAYOUT_GENERATIONS; number-- > 0;)
+        note_list(heap, mw_layout_generation(heap->interpreter, number), &back);
+    mw_alloc_release(heap->alloc, back.addresses, back.capacity * sizeof *back.addresses);
+    for (uint32_t node = first; node < heap->address_count && heap->status == MW_OK; node++) {
+        uint32_t *slot = mw_pointer_map_slot(&heap->map, heap->addresses[node]);
+
+        if (node + FETCH_SLOTS < heap->address_count)
+            __builtin_prefetch(mw_pointer_map_peek(&heap->map, heap->addresses[node + FETCH_SLOTS]),
+                               1);
+        if (slot == NULL)
+            fail(heap, MW_NO_MEMORY);
+        else
+            *slot = node;
     }
+    heap->tracked_count = heap->address_count - first;
 }
 
 static mw_status init_tables(mw_heap *heap)
