@@ -464,6 +464,8 @@ def show_chain(*chains, backrefs=True, **arguments):
     backrefs=False follows references forwards.  The other arguments are those of
     show_backrefs().
     """
+    for name in arguments.keys() & {"filter", "max_depth"}:
+        raise TypeError(f"show_chain() draws all of a chain and nothing else: it takes no {name}")
     chains = [chain for chain in chains if chain]
     if not chains:
         raise ValueError("show_chain() draws chains, and was given none that is not empty")

@@ -147,3 +147,10 @@ static inline int py_is_finalizing(void)
     return _Py_IsFinalizing();
 #endif
 }
+
+/* Whether tuple(iterable) fills a tuple that the collector knows already, and grows it: so it
+ * must not find that somebody else holds it.  Never since 3.14. */
+static inline int py_tuples_grow_in_sight(void)
+{
+    return PY_VERSION_HEX < 0x030E0000;
+}

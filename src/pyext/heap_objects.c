@@ -35,7 +35,7 @@ bool mw_heap_may_be_growing(PyObject *object)
 {
     Py_ssize_t size = 10; /* PySequence_Tuple's guess, and how it goes on */
 
-    if (!PyTuple_CheckExact(object) || Py_REFCNT(object) != 1)
+    if (!py_tuples_grow_in_sight() || !PyTuple_CheckExact(object) || Py_REFCNT(object) != 1)
         return false;
     while (size < Py_SIZE(object)) {
         size += 10;

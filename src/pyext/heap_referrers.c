@@ -49,7 +49,8 @@ static bool may_be_shown(const mw_referrers *self, bool everything, uint32_t nod
     PyObject *object = mw_heap_object(&self->heap, node);
 
     if (object == NULL)
-        return everything && node != MW_GRAPH_ROOT;
+        return everything && node != MW_GRAPH_ROOT &&
+               mw_frames_is_complete(mw_heap_frame_at(&self->heap, node));
     return !mw_heap_is_half_made(object) &&
            (!mw_heap_may_be_growing(object) || (self->marks[node] & IS_KNOWN) != 0 ||
             self->back.first[node] < self->back.first[node + 1]);

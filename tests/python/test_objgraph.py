@@ -273,6 +273,36 @@ def test_nothing_that_was_found_stays():
     assert (sys.getrefcount(leaf), sys.getrefcount(kept[7])) == before
 
 
+@pytest.mark.no_sanitizer("which wants more address space than there is")
+def test_too_little_memory_is_said_and_does_no_harm():
+    out = run(PROGRAM + """
+import resource
+class Leaf: pass
+leaf = Leaf()
+kept = [[leaf] for _ in range(100000)]
+calls = [objgraph.typestats, lambda **u: objgraph.by_type("list", **u),
+         lambda **u: objgraph.get_leaking_objects(**u),
+         lambda **u: objgraph.find_backref_chain(leaf, objgraph.is_proper_module, **u),
+         lambda **u: objgraph.find_backref_chain(leaf, lambda o: False, 2, **u)]
+said = set()
+for call in calls:
+    for untracked in False, True:
+        for room in 0, 1 << 20, 3 << 20, 6 << 20, 1 << 40:
+            used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (used + room, resource.RLIM_INFINITY))
+            try:
+                call(untracked=untracked)
+            except MemoryError as error:
+                assert room < 1 << 40
+                said.add(str(error))
+            finally:
+                resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
+assert sys.getrefcount(leaf) <= 100002
+print(*sorted(said - {""}))
+""")
+    assert out == "there is too little memory left to search this heap\n"
+
+
 # ── finding ──────────────────────────────────────────────────────────────────────────
 
 @pytest.mark.parametrize("address", [0, -1, 1, 16, 2**64, 10**40, "text", None, 1.5])
@@ -432,6 +462,8 @@ def test_a_chain_is_drawn_with_all_its_references():
     assert text.count(" -> ") == 4 and '[label="held"' not in text
     with pytest.raises(ValueError, match="given none that is not empty"):
         objgraph.show_chain([])
+    with pytest.raises(TypeError, match="it takes no filter"):
+        objgraph.show_chain(members, filter=bool)
 
 
 def test_any_text_is_written(tmp_path, capsys):
