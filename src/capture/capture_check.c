@@ -622,7 +622,10 @@ static mw_status check_program(checking *self, mw_cursor payload)
         program->frame_limit > MW_FRAME_LIMIT_MAXIMUM)
         return damaged(self, "a limit is out of range");
     frame_limit = program->frame_limit != 0 ? program->frame_limit : MW_FRAME_LIMIT_MAXIMUM;
-    return explain(self, mw_snapshot_builder_new(self->alloc, frame_limit, &self->builder));
+    status = mw_snapshot_builder_new(self->alloc, frame_limit, &self->builder);
+    if (status == MW_OK)
+        mw_snapshot_builder_sampled(self->builder, program->sample_bytes);
+    return explain(self, status);
 }
 
 static mw_status check_child(checking *self, mw_cursor payload)

@@ -45,6 +45,46 @@ mw_estimate mw_estimate_of(uint64_t size_bytes, uint64_t count, uint64_t sample_
     };
 }
 
+/* The largest variance of [bytes], as a part of sample_bytes · bytes, where the mean size is [t]
+ * times the distance of marks.
+ *
+ * A sample of the size s adds to the variance y(s) = s / (exp(s / N) - 1) for each byte for which
+ * it stands.  Of samples of several sizes, the mean of y is the largest where it lies on the
+ * concave hull of y over 1/s, since 1/s is what adds up, to blocks / bytes.  The hull is y itself
+ * for the smaller sizes; beyond the t where s · y is the largest, it is the line from there to
+ * 0. */
+static double largest_variance(double t)
+{
+    static const double tangent = 1.5936242600400401;       /* 2 (exp(t) - 1) = t exp(t) */
+    static const double tangent_product = 0.64761023789191; /* t² / (exp(t) - 1) there   */
+
+    if (t >= tangent)
+        return tangent_product / t;
+    return t > 0 ? t / expm1(t) : 1;
+}
+
+/* What is not known of the sizes is made up for, so that the interval holds the one that the blocks
+ * themselves would have: half a block for what rounding took, two marks more instead of one, and
+ * half a distance that may be missing at the lower end.  The test compares with blocks of all
+ * kinds of sizes. */
+mw_estimate mw_estimate_of_sums(uint64_t bytes, uint64_t blocks, uint64_t sample_bytes)
+{
+    double distance = (double)sample_bytes;
+    double mean = (double)bytes / ((double)blocks + 0.5);
+    double weight = mw_sample_weight(MW_SAMPLED_BYTES_MINIMUM, sample_bytes);
+    double unseen = (double)bytes * largest_variance(mean / distance);
+
+    return (mw_estimate){
+        .blocks = (double)blocks,
+        .bytes = (double)bytes,
+        .seen_bytes = (double)bytes - unseen,
+        .blocks_variance = (double)blocks * (weight - 1),
+        .bytes_variance = unseen * distance,
+        .unseen_square = (double)bytes * distance / 2,
+        .repeats = blocks != 0 ? 2 : 0,
+    };
+}
+
 mw_estimate mw_estimate_exact(uint64_t bytes, uint64_t blocks)
 {
     return (mw_estimate){

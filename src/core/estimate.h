@@ -61,6 +61,10 @@ double mw_sample_weight(uint64_t size_bytes, uint64_t sample_bytes);
 
 /* The estimate that [count] sampled blocks of one size give. */
 mw_estimate mw_estimate_of(uint64_t size_bytes, uint64_t count, uint64_t sample_bytes);
+/* What can be said of an estimate of which the sums alone are left, as a capture has them: its
+ * variance is the largest that blocks of any sizes can have which stand for so many blocks and
+ * bytes, and that much of it was seen is not known.  So it is less sure, never more. */
+mw_estimate mw_estimate_of_sums(uint64_t bytes, uint64_t blocks, uint64_t sample_bytes);
 /* What is known exactly. */
 mw_estimate mw_estimate_exact(uint64_t bytes, uint64_t blocks);
 void mw_estimate_add(mw_estimate *sum, const mw_estimate *part);

@@ -349,6 +349,18 @@ static void estimate_sites(const mw_snapshot *snapshot, mw_estimate *of_sites)
     }
 }
 
+/* The same where the samples are not there any more. */
+static void estimate_sums(const mw_snapshot *snapshot, mw_estimate *of_sites)
+{
+    for (uint32_t site = 1; site < snapshot->tables->site_count; site++) {
+        mw_site_row row = mw_snapshot_site(snapshot, (mw_site){site});
+
+        if (row.live_blocks != 0)
+            of_sites[site] = mw_estimate_of_sums(row.live_bytes, row.live_blocks,
+                                                 mw_snapshot_sums_sample_bytes(snapshot));
+    }
+}
+
 /* What the sites have allocated, into [of_sites]. */
 static void copy_allocated(const mw_snapshot *snapshot, mw_estimate *of_sites)
 {
@@ -470,6 +482,8 @@ static mw_status add_live(grouping *work, mw_group_scope scope)
 {
     if (mw_snapshot_sample_bytes(work->snapshot) != 0)
         return add_estimates(work, scope, estimate_sites);
+    if (mw_snapshot_sums_sample_bytes(work->snapshot) != 0)
+        return add_estimates(work, scope, estimate_sums);
     return scope == MW_GROUP_CUMULATIVE ? add_cumulative(work) : add_innermost(work);
 }
 

@@ -584,6 +584,7 @@ mw_status mw_line_matches_apply(const mw_line_matches *matches, const mw_snapsho
     status = mw_snapshot_builder_new(alloc, mw_snapshot_frame_limit(older), &work.builder);
     if (status != MW_OK)
         return status;
+    mw_snapshot_builder_sampled(work.builder, older->tables->sample_bytes);
     work.frames = mw_alloc_array(alloc, matches->count, sizeof *work.frames);
     work.paths = mw_alloc_array(alloc, older->tables->path_count, sizeof *work.paths);
     status = work.frames == NULL || work.paths == NULL ? MW_NO_MEMORY : copy_all(&work);

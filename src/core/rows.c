@@ -221,6 +221,15 @@ mw_status mw_rows_estimate(mw_rows *rows)
     return MW_OK;
 }
 
+mw_estimate mw_rows_estimate_from(const mw_rows *rows, uint32_t first)
+{
+    mw_estimate sum = {0};
+
+    for (uint32_t i = first; i < rows->count; i++)
+        mw_estimate_add(&sum, &rows->estimates[i].now);
+    return sum;
+}
+
 mw_interval mw_rows_bytes_interval(const mw_rows *rows, uint32_t row)
 {
     return mw_estimate_bytes_interval(&rows->estimates[row].now, rows->sample_bytes);

@@ -60,6 +60,9 @@ typedef struct mw_rows {
 /* Makes estimated rows of exact ones, for comparing them with estimates. */
 mw_status mw_rows_estimate(mw_rows *rows) MW_MUST_CHECK;
 
+/* What the estimated rows from [first] on have together, each block being in one of them alone. */
+mw_estimate mw_rows_estimate_from(const mw_rows *rows, uint32_t first);
+
 /* Where the truth about an estimated row is, with 95 % confidence at least: what is there,
  * and how it changed. */
 mw_interval mw_rows_bytes_interval(const mw_rows *rows, uint32_t row);

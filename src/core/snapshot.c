@@ -279,6 +279,11 @@ uint64_t mw_snapshot_sample_bytes(const mw_snapshot *snapshot)
     return snapshot->has_sums_only ? 0 : snapshot->tables->sample_bytes;
 }
 
+uint64_t mw_snapshot_sums_sample_bytes(const mw_snapshot *snapshot)
+{
+    return snapshot->has_sums_only ? snapshot->tables->sample_bytes : 0;
+}
+
 mw_estimate mw_snapshot_estimate(const mw_snapshot *snapshot)
 {
     uint64_t sample_bytes = mw_snapshot_sample_bytes(snapshot);

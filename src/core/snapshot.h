@@ -101,6 +101,8 @@ bool mw_snapshot_has_blocks(const mw_snapshot *snapshot);
 /* The mean distance of marks in a sampled snapshot; 0 where every block is there, or where
  * sums are. */
 uint64_t mw_snapshot_sample_bytes(const mw_snapshot *snapshot);
+/* The same of sums that are what samples stood for, which are not there themselves; else 0. */
+uint64_t mw_snapshot_sums_sample_bytes(const mw_snapshot *snapshot);
 /* What all of the snapshot's blocks stand for. */
 mw_estimate mw_snapshot_estimate(const mw_snapshot *snapshot);
 /* What the site has allocated since sampling began; NULL where nobody knows. */

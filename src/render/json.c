@@ -150,7 +150,8 @@ static void write_head(json_writer *writer)
     else
         write_timeline(sink, view->timeline);
     mw_sink_text(sink, ",\n  \"sample_bytes\": ");
-    mw_sink_number(sink, mw_snapshot_sample_bytes(view->snapshot));
+    mw_sink_number(sink, mw_snapshot_sample_bytes(view->snapshot) +
+                             mw_snapshot_sums_sample_bytes(view->snapshot));
     mw_sink_text(sink, ",\n  \"totals\": ");
     write_totals(writer);
 }

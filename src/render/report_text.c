@@ -117,6 +117,25 @@ static void write_selection(const report_writer *writer)
     mw_screen_gathered(&writer->screen, &text, MW_STYLE_PLAIN);
 }
 
+/* How far apart the marks were, and what that means for the whole. */
+static void write_sampling(const report_writer *writer, mw_sink *sink)
+{
+    const mw_rows *rows = &writer->verdict.rows;
+    mw_estimate all;
+    mw_interval interval;
+
+    mw_sink_format(sink,
+                   "Sampled, one block per %s allocated on average: all numbers are estimates. ",
+                   mw_size_format(sample_bytes(writer->report)).text);
+    if (!rows->are_estimated || rows->count == 0)
+        return;
+    all = mw_rows_estimate_from(rows, 0);
+    interval = mw_estimate_bytes_interval(&all, rows->sample_bytes);
+    mw_sink_format(sink, "Together it is %s to %s with 95%% confidence. ",
+                   mw_size_format((uint64_t)interval.low).text,
+                   mw_size_format((uint64_t)interval.high).text);
+}
+
 /* What one has to know about the numbers, a sentence each. */
 static void write_cautions(const report_writer *writer)
 {
@@ -126,10 +145,7 @@ static void write_cautions(const report_writer *writer)
 
     mw_buffer_init(&text, writer->alloc);
     if (sample_bytes(report) != 0)
-        mw_sink_format(
-            &text.sink,
-            "Sampled, one block per %s allocated on average: all numbers are estimates. ",
-            mw_size_format(sample_bytes(report)).text);
+        write_sampling(writer, &text.sink);
     if (report->point != NULL && report->point->lost_blocks != 0)
         mw_sink_format(&text.sink, "Missing: %s blocks, for which memwhy had no memory. ",
                        mw_count_format(report->point->lost_blocks).text);

@@ -78,12 +78,37 @@ void mw_row_write_label(const mw_screen *screen, mw_group_key key, const mw_row 
 
 /* ── rows ────────────────────────────────────────────────────────────────────────── */
 
-static void write_numbers(const mw_rows_table *table, const mw_screen *screen, uint64_t bytes,
-                          uint64_t blocks)
+/* "±1234 KiB": the greater distance to either end of the interval. */
+static mw_size_text error_of(const mw_estimate *estimate, uint64_t sample_bytes)
 {
-    mw_sink_format(screen->sink, "%9s %6s %11s  ", mw_size_format(bytes).text,
-                   mw_share_format(bytes, table->blames->live_bytes).text,
-                   mw_count_format(blocks).text);
+    mw_interval interval = mw_estimate_bytes_interval(estimate, sample_bytes);
+    double above = interval.high - estimate->bytes, below = estimate->bytes - interval.low;
+    mw_size_text text;
+
+    snprintf(text.text, sizeof text.text, "±%.20s",
+             mw_size_format((uint64_t)(above > below ? above : below)).text);
+    return text;
+}
+
+/* Of what was sampled the number of blocks says little, and the error much. */
+static void write_numbers(const mw_rows_table *table, const mw_screen *screen, uint64_t bytes,
+                          uint64_t blocks, const mw_estimate *estimate)
+{
+    mw_sink_format(screen->sink, "%9s %6s ", mw_size_format(bytes).text,
+                   mw_share_format(bytes, table->blames->live_bytes).text);
+    if (estimate != NULL)
+        mw_sink_format(screen->sink, "%12s  ", /* ± is two bytes */
+                       error_of(estimate, table->rows->sample_bytes).text);
+    else
+        mw_sink_format(screen->sink, "%11s  ", mw_count_format(blocks).text);
+}
+
+/* What is known of the row's error; NULL where there is none. */
+static const mw_estimate *estimate_of(const mw_rows_table *table, const mw_row *row)
+{
+    const mw_rows *rows = table->rows;
+
+    return rows->are_estimated ? &rows->estimates[row - rows->items].now : NULL;
 }
 
 static void write_caller(const mw_rows_table *table, const mw_screen *screen, const mw_row *row)
@@ -105,7 +130,7 @@ static void write_row(const mw_rows_table *table, const mw_screen *screen, const
     mw_group_key key = table->rows->key;
     mw_frame_row frame = mw_row_frame(table->blames, key, row);
 
-    write_numbers(table, screen, row->bytes, row->blocks);
+    write_numbers(table, screen, row->bytes, row->blocks, estimate_of(table, row));
     mw_row_write_label(screen, key, row, frame, screen->width - NUMBERS_COLUMNS);
     mw_sink_text(screen->sink, "\n");
     if (!is_place(key))
@@ -117,10 +142,13 @@ static void write_row(const mw_rows_table *table, const mw_screen *screen, const
 static mw_status write_traceback(const mw_rows_table *table, const mw_screen *screen,
                                  const mw_row *row, mw_alloc *alloc)
 {
+    const mw_estimate *estimate = estimate_of(table, row);
     mw_status status;
 
-    mw_sink_format(screen->sink, "%s, %s, in %s block%s, from (most recent call last):\n",
-                   mw_size_format(row->bytes).text,
+    mw_sink_text(screen->sink, mw_size_format(row->bytes).text);
+    if (estimate != NULL)
+        mw_sink_format(screen->sink, " %s", error_of(estimate, table->rows->sample_bytes).text);
+    mw_sink_format(screen->sink, ", %s, in %s block%s, from (most recent call last):\n",
                    mw_share_format(row->bytes, table->blames->live_bytes).text,
                    mw_count_format(row->blocks).text, row->blocks == 1 ? "" : "s");
     status = mw_screen_traceback(screen, row->snapshot, row->traceback, alloc);
@@ -135,14 +163,17 @@ static void write_others(const mw_rows_table *table, const mw_screen *screen, ui
     const mw_rows *rows = table->rows;
     uint64_t bytes = 0;
     uint64_t blocks = 0;
+    mw_estimate estimate;
 
     if (shown == rows->count)
         return;
+    if (rows->are_estimated)
+        estimate = mw_rows_estimate_from(rows, shown);
     for (uint32_t i = shown; i < rows->count; i++) {
         bytes += rows->items[i].bytes;
         blocks += rows->items[i].blocks;
     }
-    write_numbers(table, screen, bytes, blocks);
+    write_numbers(table, screen, bytes, blocks, rows->are_estimated ? &estimate : NULL);
     mw_sink_format(screen->sink, "%s other %s%s\n", mw_count_format(rows->count - shown).text,
                    mw_group_key_noun(rows->key), rows->count - shown == 1 ? "" : "s");
 }
@@ -155,8 +186,8 @@ mw_status mw_rows_table_write(const mw_rows_table *table, const mw_screen *scree
     if (rows->count == 0)
         return MW_OK;
     if (rows->key != MW_GROUP_TRACEBACK)
-        mw_sink_format(screen->sink, "%9s %6s %11s  %s\n", "size", "share", "blocks",
-                       mw_group_key_noun(rows->key));
+        mw_sink_format(screen->sink, "%9s %6s %11s  %s\n", "size", "share",
+                       rows->are_estimated ? "error" : "blocks", mw_group_key_noun(rows->key));
     for (uint32_t i = 0; i < shown; i++) {
         mw_status status = MW_OK;
         if (rows->key == MW_GROUP_TRACEBACK)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli_run import MEMWHY, memwhy, needs_command, plain_environment  # noqa: F401
+from processes import environment, python
 from reference import read_pprof
 from reports import SHOP, as_json, bytes_of, capture, refused, report, start, write
 
@@ -476,3 +477,55 @@ def test_the_page_and_the_help_say_the_same(command):
         assert option in page or option in (DOCS / "report.md").read_text(), option
     for option in set(re.findall(r"`(--[a-z-]+)", page)):
         assert option in usage, option
+
+
+# ── sampled processes ────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory):
+    """Blocks that are sampled almost surely, and small ones."""
+    directory = tmp_path_factory.mktemp("sampled")
+    program = write(directory / "sampled.py", """
+        kept = []
+        def large():
+            kept.append([bytes(3_000_000) for _ in range(10)])
+        def small():
+            kept.append([bytes(100) for _ in range(20_000)])
+        large()
+        small()
+        """)
+    done = python(program, env=environment(MEMWHY="sample=16K,capture=s.memwhy"), cwd=directory)
+    assert done.returncode == 0, done.stderr
+    return directory / "s.memwhy"
+
+
+def test_a_sampled_process_has_errors_beside_its_sizes(sampled):
+    text = report(sampled)
+    head, _, table = text.partition("     size  share       error  line\n")
+    assert re.search(r"Sampled, one block per 16\.0 KiB allocated on average: all numbers are "
+                     r"estimates\. Together it is [\d.]+ MiB to [\d.]+ MiB with 95% confidence\.",
+                     head.replace("\n", " ")), head
+    rows = [line for line in table.splitlines() if re.match(r" *[\d.]+ (B|[KM]iB) ", line)]
+    assert len(rows) >= 2
+    assert all(re.match(r" *[\d.]+ (?:B|[KM]iB) +[\d.]+% +±[\d.]+ (?:B|[KM]iB)  ", row)
+               for row in rows), table
+    assert all(len(line) <= 80 for line in table.splitlines())
+    assert re.search(r"^28\.6 MiB ±[\d.]+ KiB, ", report("--by", "traceback", sampled), re.M)
+
+
+def test_the_error_of_blocks_that_are_surely_sampled_is_small(sampled):
+    found = as_json("report", sampled)
+    assert found["sample_bytes"] == 16 << 10
+    rows = {row["line"]: row for row in found["rows"]["line"] if row["file"].endswith("sampled.py")}
+    large, small = rows[4], rows[6]
+    low, high = large["bytes_interval"]
+    assert low <= 10 * 3_000_033 <= high
+    assert high - low < 400_000
+    low, high = small["bytes_interval"]
+    assert low < small["bytes"] < high
+
+
+def test_an_exact_process_has_none(shop):
+    assert "±" not in report(shop[0])
+    assert all(row["bytes_interval"] is None for row in as_json("report", shop[0])["rows"]["line"])

@@ -63,6 +63,44 @@ TEST(estimate, of_what_is_surely_sampled_errs_in_what_is_not_seen_alone)
     check_near(interval.high - huge.bytes, 3.68888 * SAMPLE_BYTES, 1);
 }
 
+/* What is known of blocks of one small size is what their sums say, too. */
+TEST(estimate, of_sums_of_small_blocks_is_that_of_the_blocks)
+{
+    for (uint64_t size = 16; size <= SAMPLE_BYTES * 3 / 2; size *= 3) {
+        mw_estimate blocks = mw_estimate_of(size, 1000000, SAMPLE_BYTES);
+        mw_estimate sums =
+            mw_estimate_of_sums((uint64_t)blocks.bytes, (uint64_t)blocks.blocks, SAMPLE_BYTES);
+
+        check_near(sums.bytes_variance / blocks.bytes_variance, 1, 1e-4);
+    }
+}
+
+/* Whatever sizes there are: the interval of the sums is less sure, never more. */
+TEST(estimate, of_sums_is_never_surer_than_that_of_the_blocks)
+{
+    for (uint64_t seed = 0; seed < 20000; seed++) {
+        mw_random random = mw_random_of(seed);
+        mw_estimate blocks = {0}, sums;
+        mw_interval inner, outer;
+
+        for (uint32_t kinds = 1 + mw_random_below(&random, 4); kinds > 0; kinds--) {
+            uint64_t size =
+                1 + mw_random_below(&random, UINT32_C(1) << mw_random_below(&random, 29));
+            uint64_t count = 1 + mw_random_below(&random, 1 << mw_random_below(&random, 12));
+            mw_estimate part = mw_estimate_of(size, count, SAMPLE_BYTES);
+
+            mw_estimate_add(&blocks, &part);
+        }
+        sums = mw_estimate_of_sums((uint64_t)llround(blocks.bytes),
+                                   (uint64_t)llround(blocks.blocks), SAMPLE_BYTES);
+        CHECK(sums.bytes_variance >= blocks.bytes_variance * (1 - 1e-4) - SAMPLE_BYTES);
+        CHECK(sums.blocks_variance >= blocks.blocks_variance * (1 - 1e-4) - SAMPLE_BYTES / 16);
+        inner = mw_estimate_bytes_interval(&blocks, SAMPLE_BYTES);
+        outer = mw_estimate_bytes_interval(&sums, SAMPLE_BYTES);
+        CHECK(outer.low <= inner.low + 1 && outer.high >= inner.high - 1);
+    }
+}
+
 TEST(estimate, of_an_exact_number_is_that_number)
 {
     mw_estimate exact = mw_estimate_exact(1000, 7);
@@ -208,6 +246,8 @@ int main(void)
         CASE(estimate, weighs_a_block_by_its_probability),
         CASE(estimate, of_small_blocks_has_the_limits_of_a_poisson_count),
         CASE(estimate, of_what_is_surely_sampled_errs_in_what_is_not_seen_alone),
+        CASE(estimate, of_sums_of_small_blocks_is_that_of_the_blocks),
+        CASE(estimate, of_sums_is_never_surer_than_that_of_the_blocks),
         CASE(estimate, of_an_exact_number_is_that_number),
         CASE(estimate, of_one_sample_is_at_least_what_was_seen),
         CASE(estimate, counts_a_repeated_block_as_one_that_is_larger),
