@@ -4,8 +4,8 @@
 The work is done by a thread in C (src/pyext/recorder.c).  Here it is told what to do, once,
 before the program begins; so nothing of this is in the program's snapshots.
 """
+import _signal  # not signal, which brings enum and functools along: a quarter of our import
 import os
-import signal as _signal
 import sys
 
 from memwhy import _memwhy

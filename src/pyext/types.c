@@ -39,7 +39,8 @@ int mw_type_add(PyObject *module, PyType_Spec *spec, PyTypeObject *base, PyTypeO
 int mw_type_make_sequence(PyTypeObject *type)
 {
     static const char *const inherited[] = {"index", "count", "__reversed__"};
-    PyObject *abc = PyImport_ImportModule("collections.abc");
+    /* What collections.abc is another name for; os has imported it, and not collections. */
+    PyObject *abc = PyImport_ImportModule("_collections_abc");
     PyObject *sequence = abc != NULL ? PyObject_GetAttrString(abc, "Sequence") : NULL;
     int result = sequence != NULL ? 0 : -1;
 
