@@ -198,19 +198,22 @@ static uintptr_t address_in(const mw_mark_leaf *leaf, uint32_t word, uint64_t bi
     return leaf->base + (unit << MW_MARK_UNIT_BITS);
 }
 
+static uintptr_t take_lowest(mw_mark_leaf *leaf, uint32_t word)
+{
+    uint64_t bits = leaf->deferred[word];
+
+    leaf->deferred[word] = bits & (bits - 1);
+    return address_in(leaf, word, bits);
+}
+
+/* From where the last was found: what lies behind it comes round again. */
 static uintptr_t take_from(mw_mark_map *map, mw_mark_leaf *leaf)
 {
-    for (uint32_t word = 0; word < MW_MARK_LEAF_WORDS; word++) {
-        uint64_t bits = leaf->deferred[word];
-
-        if (bits == 0)
-            continue;
-        leaf->deferred[word] = bits & (bits - 1);
-        leaf->deferred_count--;
-        map->deferred_count--;
-        return address_in(leaf, word, bits);
-    }
-    return 0;
+    while (leaf->deferred[map->deferred_word] == 0)
+        map->deferred_word = (map->deferred_word + 1) % MW_MARK_LEAF_WORDS;
+    leaf->deferred_count--;
+    map->deferred_count--;
+    return take_lowest(leaf, map->deferred_word);
 }
 
 uintptr_t mw_mark_map_take_deferred(mw_mark_map *map)

@@ -44,9 +44,9 @@ typedef struct mw_mark_map {
     uintptr_t *others; /* owned; [0] is none */
     uint32_t other_count, other_capacity;
     mw_hash_index other_index;
-    uint32_t count;          /* members; known once they are numbered */
-    uint64_t deferred_count; /* members that are put off               */
-    uint32_t deferred_leaf;  /* where to look for the next of these    */
+    uint32_t count;                        /* members; known once they are numbered */
+    uint64_t deferred_count;               /* members that are put off               */
+    uint32_t deferred_leaf, deferred_word; /* where to look for the next of these */
 } mw_mark_map;
 
 mw_status mw_mark_map_init(mw_mark_map *map, mw_alloc *alloc) MW_MUST_CHECK;

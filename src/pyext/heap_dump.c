@@ -58,12 +58,47 @@ static void fail(dumper *self, mw_status status)
 
 /* ── marking ─────────────────────────────────────────────────────────────────────── */
 
-/* Others are looked at in the order in which the marks have them. */
+static void mark(dumper *self, uintptr_t address);
+
+/* The type of an object, which is marked with the first of its objects; NULL when that fails. */
+static const mw_heap_type *type_of(dumper *self, PyObject *object)
+{
+    uint32_t number = mw_heap_types_of(&self->heap.types, Py_TYPE(object));
+    mw_heap_type *type = &self->heap.types.items[number];
+
+    if (number == MW_HEAP_TYPE_FRAME) {
+        fail(self, MW_NO_MEMORY);
+        return NULL;
+    }
+    if (__builtin_expect(type->node == 0, 0)) {
+        type->node = 1;
+        mark(self, (uintptr_t)type->type);
+        type = &self->heap.types.items[number]; /* the table may have moved */
+    }
+    return type;
+}
+
+/* Whether objects of a type refer to nothing. */
+static bool is_leaf(const mw_heap_type *type)
+{
+    return type->is_exact && (type->shape == MW_SHAPE_STR || type->shape == MW_SHAPE_INT ||
+                              type->shape == MW_SHAPE_BYTES);
+}
+
+/* Others are looked at in the order in which the marks have them, and what refers to nothing at
+ * once. */
 static void wait_in_line(dumper *self, uintptr_t address)
 {
+    const mw_heap_type *type;
+
     if (!mw_mark_map_is_regular(address))
         return;
-    if (self->waiting < STACK_MAXIMUM)
+    type = type_of(self, (PyObject *)address);
+    if (type == NULL)
+        return;
+    if (is_leaf(type))
+        self->heap.object_count++;
+    else if (self->waiting < STACK_MAXIMUM)
         self->stack[self->waiting++] = address;
     else
         fail(self, mw_mark_map_defer(&self->marks, address));
@@ -91,26 +126,17 @@ static void mark_batch(mw_edge_batch *batch)
 /* Marks what one object or frame refers to, once the batch is full. */
 static void look_at(dumper *self, uintptr_t address)
 {
-    PyObject *object = (PyObject *)address;
-    mw_heap_type *type;
-    uint32_t number;
+    const mw_heap_type *type;
 
     if ((address & MW_HEAP_FRAME) != 0) {
         mw_heap_edges_of_frame(&self->batch, (const mw_py_frame *)(address & ~(uintptr_t)1));
         return;
     }
-    number = mw_heap_types_of(&self->heap.types, Py_TYPE(object));
-    if (number == MW_HEAP_TYPE_FRAME) {
-        fail(self, MW_NO_MEMORY);
+    type = type_of(self, (PyObject *)address);
+    if (type == NULL)
         return;
-    }
-    type = &self->heap.types.items[number];
-    if (type->node == 0) {
-        type->node = 1;
-        mark(self, (uintptr_t)type->type);
-    }
     self->heap.object_count++;
-    mw_heap_edges_of(&self->batch, object, type);
+    mw_heap_edges_of(&self->batch, (PyObject *)address, type);
 }
 
 /* The next that is marked and was not looked at; 0 if there is none. */
@@ -233,10 +259,16 @@ static uint32_t line_of(dumper *self, PyObject *object, const mw_heap_type *type
     return is_well(self) ? number : 0;
 }
 
+/* What a type visits now and did not before is nothing that could be told: the object itself takes
+ * its place. */
 static void write_edge(dumper *self, const void *target)
 {
-    if (target != NULL)
-        mw_heap_encoder_edge(&self->encoder, mw_mark_map_find(&self->marks, (uintptr_t)target));
+    uint32_t number;
+
+    if (target == NULL)
+        return;
+    number = mw_mark_map_find(&self->marks, (uintptr_t)target);
+    mw_heap_encoder_edge(&self->encoder, number != 0 ? number : (uint32_t)self->encoder.node_count);
 }
 
 static void write_pairs(dumper *self, const mw_heap_described *described)

@@ -29,7 +29,7 @@ typedef struct mw_heap_forms {
     mw_edge_batch *batch; /* owned                                                        */
     PyObject **edges;     /* owned; of the object, but for what is in `contents`          */
     uint32_t edge_count, edge_capacity;
-    uint32_t named_count; /* of these, those that have names; the others come last */
+    uint32_t named_count;   /* of these, those that have names; the others come last */
     uint32_t *names;        /* owned; of a form that is being looked for                    */
     mw_heap_key_name *keys; /* owned; names of attributes that were met; [0] is none        */
     uint32_t key_count, key_capacity;

@@ -508,7 +508,7 @@ static void end(recorder *self)
     release_signal(self->signal);
     release_signal(self->heaps.signal);
     (void)record_here(self, LAST_SNAPSHOT);
-    if (self->heaps.at_exit && lock_busy(self, 10 * PAUSE_SECONDS)) {
+    if ((self->heaps.at_exit || self->heap_wanted) && lock_busy(self, 10 * PAUSE_SECONDS)) {
         record_heap(self, MW_GIL_IS_HELD);
         pthread_mutex_unlock(&self->busy);
     }

@@ -409,6 +409,16 @@ def test_run_adds_a_heap_on_each_signal(tmp_path):
     assert heaps[0][0] < heaps[1][0] < heaps[2][0]
 
 
+@needs_command
+def test_a_signal_just_before_the_end_is_not_lost(tmp_path):
+    program = tmp_path / "app.py"
+    program.write_text(SERVICE + "os.kill(os.getpid(), signal.SIGUSR2)\n")
+    path = tmp_path / "x.memwhy"
+    done = command("run", "-o", path, "--heap-on-signal", "SIGUSR2", program)
+    assert done.returncode == 0
+    assert [count for _, count in heaps_of(path)] == [100]
+
+
 def ends_with_a_heap(path):
     """How many heaps are in the file by now."""
     done = command("dump", path)

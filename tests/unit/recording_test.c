@@ -3,6 +3,7 @@
 #include "tracer/recording.h"
 
 #include "capture/capture.h"
+#include "heap_model.h"
 #include "test_directory.h"
 
 #include <limits.h>
@@ -213,6 +214,49 @@ TEST(recording, tells_of_children_that_have_captures)
     mw_capture_close(capture);
 }
 
+/* Gives up after [left] records. */
+typedef struct short_breath {
+    mw_recording *recording;
+    uint32_t left;
+} short_breath;
+
+static mw_status write_record(void *context, mw_record_type type, const mw_bytes *payload)
+{
+    short_breath *self = context;
+    mw_error error;
+
+    if (self->left-- == 0)
+        return MW_UNSUPPORTED;
+    return mw_recording_heap(self->recording, type, payload, &error);
+}
+
+TEST(recording, counts_heaps_that_are_whole_and_drops_the_others)
+{
+    heap_model model = heap_model_random(1);
+    char path[PATH_MAX];
+    mw_recording recording;
+    short_breath breath = {&recording, UINT32_MAX};
+    mw_capture *capture;
+    mw_error error;
+
+    snprintf(path, sizeof path, "%s", path_of("heaps.memwhy"));
+    mw_recording_init(&recording, mw_alloc_system(), path, &program, &no_options);
+    mw_recording_drop_heap(&recording); /* there is no file yet */
+    CHECK_OK(heap_model_write(&model, write_record, &breath, mw_alloc_system()));
+    CHECK_OK(look_at(&recording, 1, 0, 100));
+    breath.left = 2;
+    CHECK_EQ(heap_model_write(&model, write_record, &breath, mw_alloc_system()), MW_UNSUPPORTED);
+    mw_recording_drop_heap(&recording);
+    CHECK_OK(look_at(&recording, 2, 0, 100));
+    CHECK_EQ(recording.heaps, 1);
+    CHECK_OK(mw_recording_finish(&recording, 0, &error));
+    mw_recording_done(&recording);
+    capture = open_capture(path);
+    CHECK_EQ(mw_capture_heap_count(capture), 1);
+    CHECK_EQ(mw_capture_snapshot_count(capture), 2);
+    mw_capture_close(capture);
+}
+
 TEST(recording, tries_again_what_could_not_be_written)
 {
     char path[PATH_MAX + 16], inner[PATH_MAX];
@@ -241,6 +285,8 @@ static bool record_all(mw_recording *recording)
 {
     mw_error error;
     bool is_whole = look_at(recording, 1, 0, 100) == MW_OK;
+    heap_model model = heap_model_random(1);
+    short_breath breath = {recording, UINT32_MAX};
     mw_status status;
 
     is_whole = mw_recording_epoch(recording, SECOND) == MW_OK && is_whole;
@@ -249,6 +295,9 @@ static bool record_all(mw_recording *recording)
     is_whole =
         look_at(recording, 2, recording->epoch_count + recording->named_epochs, 200) == MW_OK &&
         is_whole;
+    is_whole =
+        heap_model_write(&model, write_record, &breath, mw_alloc_system()) == MW_OK && is_whole;
+    mw_recording_drop_heap(recording);
     status = mw_recording_finish(recording, 0, &error);
     return status == MW_OK && is_whole;
 }
@@ -279,6 +328,7 @@ int main(void)
         CASE(recording, writes_a_peak_with_its_point),
         CASE(recording, names_children_by_their_pid),
         CASE(recording, tells_of_children_that_have_captures),
+        CASE(recording, counts_heaps_that_are_whole_and_drops_the_others),
         CASE(recording, tries_again_what_could_not_be_written),
         CASE(recording, returns_every_byte_whichever_allocation_fails),
     };
