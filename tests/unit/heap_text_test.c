@@ -88,6 +88,44 @@ TEST(heap_text, fits_on_narrow_screens_and_is_whole_where_there_is_room)
     service_done(&service);
 }
 
+/* Leaves out what colours are made with, and returns how many of these there were. */
+static uint32_t strip_colours(char *text)
+{
+    uint32_t count = 0;
+    char *to = text;
+
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at != '\033') {
+            *to++ = *at;
+            continue;
+        }
+        at = strchr(at, 'm');
+        count++;
+    }
+    *to = '\0';
+    return count;
+}
+
+TEST(heap_text, colours_change_no_word)
+{
+    mw_heap_look coloured_look = page_look;
+    heap_service service;
+    mw_buffer plain, coloured;
+
+    service_make(&service);
+    coloured_look.has_colour = true;
+    mw_buffer_init(&plain, mw_alloc_system());
+    mw_buffer_init(&coloured, mw_alloc_system());
+    CHECK_OK(mw_heap_report_write(&service_report, &service.study, &page_look, &plain.sink));
+    CHECK_OK(mw_heap_report_write(&service_report, &service.study, &coloured_look, &coloured.sink));
+    CHECK(strip_colours(coloured.bytes) >= 10);
+    CHECK_EQ(strip_colours(plain.bytes), 0);
+    CHECK_STR_EQ(coloured.bytes, plain.bytes);
+    mw_buffer_done(&coloured);
+    mw_buffer_done(&plain);
+    service_done(&service);
+}
+
 static void expect_verdict(heap_service *service, uint32_t permille, const char *expected)
 {
     mw_suspects suspects;
@@ -161,6 +199,7 @@ int main(void)
         CASE(heap_text, report_is_as_it_was_read),
         CASE(heap_text, why_is_as_it_was_read),
         CASE(heap_text, fits_on_narrow_screens_and_is_whole_where_there_is_room),
+        CASE(heap_text, colours_change_no_word),
         CASE(heap_text, verdict_names_the_first_suspect_or_says_that_there_is_none),
         CASE(heap_text, returns_every_byte_whichever_allocation_fails),
     };
