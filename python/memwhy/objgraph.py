@@ -235,8 +235,7 @@ def get_new_ids(skip_update=False, limit=10, sortby="deltas", shortnames=None, f
         if not old and not current:
             del old_ids[name], current_ids[name], new_ids[name]
             continue
-        new |= current
-        new -= old
+        new |= current - old
         rows.append((name, len(old), len(current), len(new), len(current) - len(old)))
     rows.sort(key=lambda row: (row[_ID_COLUMNS[sortby]], row[0]), reverse=True)
     if rows := rows[:limit]:

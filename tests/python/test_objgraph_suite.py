@@ -129,6 +129,22 @@ def test_its_own_test_suite_passes(sources, part, least):
     assert int((re.search(r"OK \(skipped=(\d)\)$", done.stderr) or [0, 0])[1]) <= 3, done.stderr
 
 
+SIGNATURES = """
+import importlib, inspect, sys, types
+og = importlib.import_module(sys.argv[1])
+for name, function in sorted(vars(og).items()):
+    if isinstance(function, types.FunctionType) and not name.startswith("_"):
+        parameters = inspect.signature(function).parameters.values()
+        print(name, [(one.name, str(one.kind), one.default) for one in parameters
+                     if one.name != "untracked" and not one.kind > one.VAR_POSITIONAL])
+"""
+
+
+def test_its_functions_have_the_same_parameters(sources):
+    ours = ask("memwhy.objgraph", sources, "-c", SIGNATURES)
+    assert ours == ask("objgraph", sources, "-c", SIGNATURES) and ours.count("\n") == 17
+
+
 def ask(module, sources, *program, cwd=None):
     done = python(*program, module, cwd=cwd,
                   env=environment(PYTHONPATH=f"{sources}:{environment().get('PYTHONPATH', '')}"))
