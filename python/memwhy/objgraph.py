@@ -343,6 +343,15 @@ def find_ref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untracked=F
     return _find_chain(obj, predicate, _referents(untracked), max_depth, extra_ignore)[::-1]
 
 
+_NEAR = 5  # as heap_referrer_scan.h has it
+
+
+def _places_back(place, parents):
+    while place >= 0:
+        yield place
+        place = parents[place]
+
+
 def find_backref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untracked=False):
     """The shortest chain of references to obj from an object that predicate(x) is true for,
     as a list that ends with obj; [obj] if there is none.
@@ -359,14 +368,16 @@ def find_backref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untrack
         ignored.append(id(stops))
         return _memwhy._referrer_chain(subjects, stops, ignored, max_depth, sys.maxsize,
                                        bool(untracked)) or subjects
-    found, parents = _memwhy._referrer_tree(subjects, [], ignored, max_depth, sys.maxsize,
-                                            bool(untracked))
-    for place, candidate in enumerate(found):
-        if predicate(candidate):
-            chain = [candidate]
-            while (place := parents[place]) >= 0:
-                chain.append(found[place])
-            return chain
+    # Nearby first, where that is the quicker search; who was asked then is not asked again.
+    asked = set()
+    for depth in [max_depth] if untracked or max_depth <= _NEAR else [_NEAR, max_depth]:
+        found, parents = _memwhy._referrer_tree(subjects, [], ignored, depth, sys.maxsize,
+                                                bool(untracked))
+        for place, candidate in enumerate(found):
+            if id(candidate) not in asked and predicate(candidate):
+                return [found[place] for place in _places_back(place, parents)]
+        asked.update(map(id, found))
+        ignored += map(id, (found, parents))
     return subjects
 
 

@@ -512,13 +512,6 @@ static int ask(asked *self)
     return -1;
 }
 
-/* Notes for each found node where it stands, in a field that is not needed any more. */
-static void note_places(mw_referrers *found)
-{
-    for (uint32_t place = 0; place < found->count; place++)
-        found->heap.graph.nodes[found->nodes[place]].size_low = place;
-}
-
 /* Who refers to what is at [place]: (how many were too many, a list of the others). */
 static PyObject *make_row(const asked *self, uint32_t place)
 {
@@ -530,7 +523,7 @@ static PyObject *make_row(const asked *self, uint32_t place)
     if (list == NULL)
         return NULL;
     for (uint32_t i = begin; i < end; i++) {
-        uint32_t at = found->heap.graph.nodes[found->row_nodes[i]].size_low;
+        uint32_t at = mw_referrers_place(found, found->row_nodes[i]);
 
         PyList_SET_ITEM(list, (Py_ssize_t)(i - begin), Py_NewRef(self->objects.items[at]));
     }
@@ -541,7 +534,6 @@ static PyObject *make_rows_of(asked *self)
 {
     PyObject *rows = PyList_New(0);
 
-    note_places(&self->found);
     for (uint32_t place = 0; rows != NULL && place < self->found.count; place++) {
         PyObject *row = make_row(self, place);
 
@@ -666,7 +658,11 @@ PyDoc_STRVAR(object_dict_doc, "_object_dict($module, object, /)\n"
 static PyObject *object_dict(PyObject *module, PyObject *object)
 {
     PyObject *dict = mw_layout_attributes_of(object).dict;
+    const PyTypeObject *type = Py_TYPE(object);
 
+    /* Until 3.11, behind an int's or a tuple's items. */
+    if (type->tp_dictoffset < 0 && (type->tp_flags & Py_TPFLAGS_MANAGED_DICT) == 0)
+        dict = *_PyObject_GetDictPtr(object);
     return Py_NewRef(dict != NULL ? dict : Py_None);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "pyext/heap_referrers.h"
 
+#include "pyext/heap_referrer_scan.h"
 #include "pyext/heap_tracked.h"
 
 enum { IS_FOUND = 1, IS_HIDDEN = 2, IS_SHOWN = 4, IS_STOP = 8, IS_KNOWN = 16 };
@@ -132,24 +133,24 @@ static mw_status search(mw_referrers *self, const mw_referrers_question *questio
         if (!is_stop && depth < question->max_depth)
             status = expand(self, question, place);
         self->row_ends[place] = self->row_count;
-        self->expanded = place + 1;
     }
     return status;
 }
 
 /* ── all of it ───────────────────────────────────────────────────────────────────── */
 
-static mw_status init_arrays(mw_referrers *self)
+mw_status mw_referrers_make_room(mw_referrers *referrers, uint32_t count)
 {
-    uint32_t count = self->heap.graph.node_count;
+    mw_alloc *alloc = referrers->alloc;
 
-    self->marks = mw_alloc_array(self->alloc, count, sizeof *self->marks);
-    self->nodes = mw_alloc_array(self->alloc, count, sizeof *self->nodes);
-    self->parents = mw_alloc_array(self->alloc, count, sizeof *self->parents);
-    self->row_ends = mw_alloc_array(self->alloc, count, sizeof *self->row_ends);
-    self->skipped = mw_alloc_array(self->alloc, count, sizeof *self->skipped);
-    return self->marks != NULL && self->nodes != NULL && self->parents != NULL &&
-                   self->row_ends != NULL && self->skipped != NULL
+    referrers->capacity = count;
+    referrers->marks = mw_alloc_array(alloc, count, sizeof *referrers->marks);
+    referrers->nodes = mw_alloc_array(alloc, count, sizeof *referrers->nodes);
+    referrers->parents = mw_alloc_array(alloc, count, sizeof *referrers->parents);
+    referrers->row_ends = mw_alloc_array(alloc, count, sizeof *referrers->row_ends);
+    referrers->skipped = mw_alloc_array(alloc, count, sizeof *referrers->skipped);
+    return referrers->marks != NULL && referrers->nodes != NULL && referrers->parents != NULL &&
+                   referrers->row_ends != NULL && referrers->skipped != NULL
                ? MW_OK
                : MW_NO_MEMORY;
 }
@@ -169,18 +170,55 @@ static mw_status look(mw_referrers *self, const mw_referrers_question *question)
     return status;
 }
 
+/* Notes for each found node where it stands, in a field that is not needed any more. */
+static void note_places(mw_referrers *self)
+{
+    for (uint32_t place = 0; place < self->count; place++)
+        self->heap.graph.nodes[self->nodes[place]].size_low = place;
+}
+
+uint32_t mw_referrers_place(const mw_referrers *referrers, uint32_t node)
+{
+    return referrers->heap.graph.alloc == NULL ? node - 1
+                                               : referrers->heap.graph.nodes[node].size_low;
+}
+
+static mw_status look_at_all(mw_referrers *self, const mw_referrers_question *question)
+{
+    mw_status status = look(self, question);
+
+    if (status == MW_OK)
+        status = mw_referrers_make_room(self, self->heap.graph.node_count);
+    if (status == MW_OK) {
+        mark_all(self, question);
+        status = search(self, question);
+    }
+    if (status == MW_OK)
+        note_places(self);
+    return status;
+}
+
+/* Whether a few passes may be all that it takes. */
+static bool may_be_small(const mw_referrers_question *question)
+{
+    return !question->everything &&
+           (question->ends_at_stop || question->max_depth <= MW_REFERRER_SCAN_DEPTH);
+}
+
 mw_status mw_referrers_init(mw_referrers *ret_referrers, const mw_referrers_question *question,
                             mw_alloc *alloc)
 {
-    mw_status status;
+    const mw_referrers empty = {.alloc = alloc, .stop = MW_REFERRERS_NOBODY};
+    bool is_complete = false;
+    mw_status status = MW_OK;
 
-    *ret_referrers = (mw_referrers){.alloc = alloc, .stop = MW_REFERRERS_NOBODY};
-    status = look(ret_referrers, question);
-    if (status == MW_OK)
-        status = init_arrays(ret_referrers);
-    if (status == MW_OK) {
-        mark_all(ret_referrers, question);
-        status = search(ret_referrers, question);
+    *ret_referrers = empty;
+    if (may_be_small(question))
+        status = mw_referrer_scan(ret_referrers, question, &is_complete);
+    if (status == MW_OK && !is_complete) {
+        mw_referrers_done(ret_referrers);
+        *ret_referrers = empty;
+        status = look_at_all(ret_referrers, question);
     }
     if (status != MW_OK)
         mw_referrers_done(ret_referrers);
@@ -190,7 +228,7 @@ mw_status mw_referrers_init(mw_referrers *ret_referrers, const mw_referrers_ques
 void mw_referrers_done(mw_referrers *referrers)
 {
     mw_alloc *alloc = referrers->alloc;
-    size_t count = referrers->heap.graph.node_count;
+    size_t count = referrers->capacity;
 
     if (alloc == NULL)
         return;

@@ -38,12 +38,18 @@ typedef struct mw_referrers {
     uint32_t *row_ends; /* owned; by place: where its referrers end in `row_nodes`          */
     uint32_t *skipped;  /* owned; by place: how many referrers were too many                */
     uint32_t count;
-    uint32_t expanded;   /* places whose referrers were looked at                           */
+    uint32_t capacity;   /* of the five                                                     */
     uint32_t *row_nodes; /* owned; nodes                                                    */
     uint32_t row_count, row_capacity;
     uint32_t stop; /* the place of the stop at which the search ended, or NOBODY            */
 } mw_referrers;
 
+/* Where a node that was found stands. */
+uint32_t mw_referrers_place(const mw_referrers *referrers, uint32_t node);
+
 mw_status mw_referrers_init(mw_referrers *ret_referrers, const mw_referrers_question *question,
                             mw_alloc *alloc) MW_MUST_CHECK;
 void mw_referrers_done(mw_referrers *referrers); /* accepts a zeroed struct */
+
+/* Makes the arrays for [count] nodes; for heap_referrer_scan.c. */
+mw_status mw_referrers_make_room(mw_referrers *referrers, uint32_t count) MW_MUST_CHECK;

@@ -151,28 +151,30 @@ static mw_status number_all(mw_heap *heap, PyObject *const *more, size_t more_co
     return heap->status;
 }
 
-static mw_status init_tables(mw_heap *heap)
+mw_status mw_heap_init_empty(mw_heap *ret_heap, mw_alloc *alloc)
 {
-    mw_status status = mw_object_graph_init(&heap->graph, heap->alloc);
+    mw_status status;
 
+    *ret_heap =
+        (mw_heap){.alloc = alloc, .interpreter = PyInterpreterState_Get(), .address_count = 1};
+    status = mw_pointer_map_init(&ret_heap->map, alloc);
     if (status == MW_OK)
-        status = mw_pointer_map_init(&heap->map, heap->alloc);
+        status = mw_heap_types_init(&ret_heap->types, alloc);
     if (status == MW_OK)
-        status = mw_heap_types_init(&heap->types, heap->alloc);
-    if (status == MW_OK)
-        status = mw_alloc_grow(heap->alloc, &heap->addresses, 0, &heap->address_capacity,
-                               sizeof *heap->addresses, MW_GRAPH_NODE_MAXIMUM);
-    heap->address_count = 1;
+        status = mw_alloc_grow(alloc, &ret_heap->addresses, 0, &ret_heap->address_capacity,
+                               sizeof *ret_heap->addresses, MW_GRAPH_NODE_MAXIMUM);
+    if (status != MW_OK)
+        mw_heap_done(ret_heap);
     return status;
 }
 
 mw_status mw_heap_init_tracked(mw_heap *ret_heap, PyObject *const *more, size_t more_count,
                                mw_alloc *alloc)
 {
-    mw_status status;
+    mw_status status = mw_heap_init_empty(ret_heap, alloc);
 
-    *ret_heap = (mw_heap){.alloc = alloc, .interpreter = PyInterpreterState_Get()};
-    status = init_tables(ret_heap);
+    if (status == MW_OK)
+        status = mw_object_graph_init(&ret_heap->graph, alloc);
     if (status == MW_OK)
         status = number_all(ret_heap, more, more_count);
     if (status == MW_OK)

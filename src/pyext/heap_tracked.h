@@ -26,6 +26,9 @@ static inline __attribute__((always_inline)) void mw_heap_each_tracked(
     }
 }
 
+/* A heap without nodes, to number some objects in. */
+mw_status mw_heap_init_empty(mw_heap *ret_heap, mw_alloc *alloc) MW_MUST_CHECK;
+
 /* A heap whose nodes are the tracked objects, then [more] objects, then running frames but
  * for memwhy's own; its edges are the references of tracked objects and frames to nodes.
  * It has no sizes, and no roots but frames.  Fails with MW_NO_MEMORY and MW_LIMIT. */

@@ -398,6 +398,63 @@ assert objgraph.count("Leaf") == 0
 """)
 
 
+@pytest.mark.parametrize("depth", [1, 20])
+def test_referrers_come_in_the_order_of_the_collector(depth):
+    """A search that goes far is made another way; this one is over after a step either way."""
+    run(PROGRAM + f"depth = {depth}" + """
+from memwhy import _memwhy
+class Leaf: pass
+def search():
+    leaf = Leaf()
+    kept = [{number: leaf} for number in range(300)] + [[leaf, leaf] for _ in range(300)]
+    subject = [leaf]
+    ignored = [id(kept), id(subject)]
+    gc.collect()
+    kept += [(leaf, []) for _ in range(20)]
+    gc.disable()
+    theirs = [id(o) for o in gc.get_referrers(leaf)]
+    found, counts, rows = _memwhy._referrers(subject, [], ignored, depth, 10**6, False)
+    ours = [id(o) for o in rows[0][1]]
+    known = set(map(id, kept))
+    assert [o for o in ours if o in known] == [o for o in theirs if o in known]
+    assert known <= set(ours) and len(ours) == len(set(ours)) and rows[0][0] == 0
+    assert found[0] is leaf and counts[0] >= 920 and counts[ours.index(id(kept[0])) + 1] == 1
+    ignored.append(id(found))  # which refers to leaf, too
+    few = _memwhy._referrers(subject, [kept[5]], ignored, depth, 7, False)
+    assert [id(o) for o in few[2][0][1]] == ours[:7] and few[2][0][0] == len(ours) - 7
+    chain = _memwhy._referrer_chain(subject, [kept[450]], ignored, depth, 10**6, False)
+    assert chain == [kept[450], leaf]
+    found, parents = _memwhy._referrer_tree(subject, [], ignored, depth, 10**6, False)
+    places = [place for place, o in enumerate(found) if id(o) in known]
+    assert [id(found[place]) for place in places] == [o for o in ours if o in known]
+    assert parents[0] == -1 and {parents[place] for place in places} == {0}
+search()
+""")
+
+
+def test_a_chain_may_be_long_and_wide():
+    """Longer than what a few passes find, and with more nearby than these are made for."""
+    leaf = Leaf()
+    chain = [leaf]
+    for _ in range(12):
+        chain.append([chain[-1]])
+    wide = [[leaf] for _ in range(70_000)]
+    first = chain.pop()
+    length = len(chain)
+    del chain
+    found = objgraph.find_backref_chain(leaf, lambda obj: obj is first)
+    assert found[0] is first and found[-1] is leaf and len(found) == length + 1
+    asked = []
+    objgraph.find_backref_chain(leaf, lambda obj: asked.append(id(obj)), max_depth=9)
+    assert len(asked) == len(set(asked)) > 70_000 and set(map(id, wide)) < set(asked)
+    globals()["_first"] = first
+    try:
+        found = objgraph.find_backref_chain(leaf, objgraph.is_proper_module)
+        assert found[0] is sys.modules[__name__] and len(found) == length + 3
+    finally:
+        del globals()["_first"]
+
+
 def test_a_predicate_may_do_what_it_likes():
     """What was found is held while it runs, whatever it throws away."""
     def clear(obj):

@@ -50,10 +50,10 @@ class Slots: __slots__ = "value", "__weakref__"
 def drawn(show, *arguments, **options):
     out = io.StringIO()
     show(*arguments, output=out, **options)
-    numbers = {}
-    text = re.sub("o([0-9]{5,})", lambda id: f"o{numbers.setdefault(id[1], len(numbers))}",
-                  out.getvalue())
-    print(re.sub("0x[0-9a-f]+", "0x", text))
+    # In no order, since that of the collector's lists is another after each collection.
+    labels = dict(re.findall(r'^  (o[0-9]+)\\[label="(.*?)"', out.getvalue(), re.MULTILINE))
+    text = re.sub("o[0-9]{5,}", lambda id: f"<{labels[id[0]]}>", out.getvalue())
+    print(*sorted(re.sub("0x[0-9a-f]+", "0x", text).splitlines()), sep="\\n")
 
 a = Node(); b = Node(a); c = Node(b); d = Node(c); a.neighbours.append(d)
 x = []; y = [x, [x], dict(x=x)]
@@ -63,11 +63,12 @@ bound = a.__init__
 nodes, me = [a, b, c, d], globals()
 
 def main():
-    drawn(og.show_backrefs, [x])
-    drawn(og.show_backrefs, x, max_depth=6, too_many=3)
-    drawn(og.show_backrefs, a, max_depth=15, extra_ignore=[id(me)],
+    drawn(og.show_backrefs, [x], too_many=50)
+    drawn(og.show_backrefs, x, max_depth=6, too_many=40)
+    drawn(og.show_backrefs, [cache[1, 7]], max_depth=2, too_many=40, extra_ignore=[id(me)])
+    drawn(og.show_backrefs, a, max_depth=15, too_many=50, extra_ignore=[id(me)],
           highlight=lambda o: isinstance(o, Node))
-    drawn(og.show_backrefs, [x, a], shortnames=False, extra_info=lambda o: "info",
+    drawn(og.show_backrefs, [x, a], too_many=50, shortnames=False, extra_info=lambda o: "info",
           extra_node_attrs=lambda o: {"shape": "box"})
     drawn(og.show_backrefs, [x], too_many=50, filter=lambda o: not isinstance(o, dict))
     drawn(og.show_refs, y)
