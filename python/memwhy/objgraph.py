@@ -343,13 +343,42 @@ def find_ref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untracked=F
     return _find_chain(obj, predicate, _referents(untracked), max_depth, extra_ignore)[::-1]
 
 
-_NEAR = 5  # as heap_referrer_scan.h has it
+# How many steps, and how many objects in a step, are looked at step by step.
+_NEAR_STEPS, _NEAR_OBJECTS = 5, 1000
 
 
-def _places_back(place, parents):
+def _chain_to(place, found, parents):
+    chain = []
     while place >= 0:
-        yield place
+        chain.append(found[place])
         place = parents[place]
+    return chain
+
+
+def _find_nearby(obj, predicate, max_depth, ignored, asked):
+    """The chain if it is short, [obj] if there is none, or None: who knows.  Adds the ids of
+    those that predicate was asked about to asked, and the objects to what is returned."""
+    found, parents = [obj], [-1]
+    begin, end = 0, 1
+    for depth in range(_NEAR_STEPS + 1):
+        for place in range(begin, end):
+            asked.add(id(found[place]))
+            if predicate(found[place]):
+                return _chain_to(place, found, parents), found
+        if depth >= max_depth or begin == end:
+            return [obj], found
+        if depth == _NEAR_STEPS or end - begin > _NEAR_OBJECTS:
+            break
+        level = found[begin:end]
+        step, origins = _memwhy._referrer_tree(level, [], [*ignored, id(found), id(level)], 1,
+                                               sys.maxsize, False)
+        for place in range(len(level), len(step)):
+            if id(step[place]) not in asked:
+                found.append(step[place])
+                parents.append(begin + origins[place])
+        begin, end = end, len(found)
+        del level, step  # they would be referrers
+    return None, found
 
 
 def find_backref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untracked=False):
@@ -368,16 +397,17 @@ def find_backref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untrack
         ignored.append(id(stops))
         return _memwhy._referrer_chain(subjects, stops, ignored, max_depth, sys.maxsize,
                                        bool(untracked)) or subjects
-    # Nearby first, where that is the quicker search; who was asked then is not asked again.
-    asked = set()
-    for depth in [max_depth] if untracked or max_depth <= _NEAR else [_NEAR, max_depth]:
-        found, parents = _memwhy._referrer_tree(subjects, [], ignored, depth, sys.maxsize,
-                                                bool(untracked))
-        for place, candidate in enumerate(found):
-            if id(candidate) not in asked and predicate(candidate):
-                return [found[place] for place in _places_back(place, parents)]
-        asked.update(map(id, found))
-        ignored += map(id, (found, parents))
+    asked, chain, nearby = set(), None, []
+    if not untracked:
+        chain, nearby = _find_nearby(obj, predicate, max_depth, ignored, asked)
+    if chain:
+        return chain
+    ignored.append(id(nearby))
+    found, parents = _memwhy._referrer_tree(subjects, [], ignored, max_depth, sys.maxsize,
+                                            bool(untracked))
+    for place, candidate in enumerate(found):
+        if id(candidate) not in asked and predicate(candidate):
+            return _chain_to(place, found, parents)
     return subjects
 
 

@@ -11,7 +11,9 @@
 
 #include "pyext/heap_referrers.h"
 
-enum { MW_REFERRER_SCAN_DEPTH = 5 };
+/* Steps from which on a single pass that notes all references is quicker; searches for a stop
+ * may be over at any step, and try a few more. */
+enum { MW_REFERRER_SCAN_DEPTH = 5, MW_REFERRER_SCAN_ALL_DEPTH = 3 };
 
 /* Fills [referrers], of which `alloc` and `stop` are set; nodes are places from 1 on.  What is
  * then not complete, or fails, is for mw_referrers_done.  The question is not for

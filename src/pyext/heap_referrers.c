@@ -202,7 +202,7 @@ static mw_status look_at_all(mw_referrers *self, const mw_referrers_question *qu
 static bool may_be_small(const mw_referrers_question *question)
 {
     return !question->everything &&
-           (question->ends_at_stop || question->max_depth <= MW_REFERRER_SCAN_DEPTH);
+           (question->ends_at_stop || question->max_depth <= MW_REFERRER_SCAN_ALL_DEPTH);
 }
 
 mw_status mw_referrers_init(mw_referrers *ret_referrers, const mw_referrers_question *question,
