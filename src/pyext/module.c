@@ -45,7 +45,9 @@ static int module_exec(PyObject *module)
         PyModule_AddFunctions(module, mw_frame_marks_check_methods) < 0 ||
         PyModule_AddFunctions(module, mw_doctor_methods) < 0 ||
         PyModule_AddFunctions(module, mw_heap_methods) < 0 ||
-        PyModule_AddFunctions(module, mw_heap_object_methods) < 0)
+        PyModule_AddFunctions(module, mw_heap_census_methods) < 0 ||
+        PyModule_AddFunctions(module, mw_heap_object_methods) < 0 ||
+        PyModule_AddFunctions(module, mw_heap_referrer_methods) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "__version__", MW_VERSION);
 }
