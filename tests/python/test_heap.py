@@ -559,9 +559,11 @@ gc.collect()
 with memwhy.heap() as heap:
     known = id(kept)
     for number in (0, 1, 8, 4096, known + 1, known + 8, known - 16, 2**47, 2**63, 2**64 - 1,
-                   id(memwhy) | 7, address):
+                   id(memwhy) | 7):
         assert heap._child.ask("object", number, 3) == {}, hex(number)
     assert heap._child.ask("object", known, 3)["id"] == known
+    # Nobody, or who was given its place.
+    assert heap._child.ask("object", address, 3).get("type") != "__main__.Gone"
 # In the older picture it is alive, and is told of.
 assert before._child.ask("object", address, 3)["type"] == "__main__.Gone"
 # Whoever was given its place and is of another type is not taken for it.

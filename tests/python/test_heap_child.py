@@ -210,6 +210,7 @@ sys.path.insert(0, sys.argv[1])
 gc.disable()
 import heap_subject, memwhy
 hang = heap_subject.Hang()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job ignores it
 
 def children():
     return open(f"/proc/self/task/{os.getpid()}/children").read()
