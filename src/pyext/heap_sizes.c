@@ -286,14 +286,50 @@ static size_t values_beside(PyObject *object, const mw_heap_type *type, bool ask
     return block_bytes(block, bytes, asks_tracer);
 }
 
-size_t mw_heap_size(PyObject *object, const mw_heap_type *type, bool asks_tracer)
+static inline bool is_ascii_text(PyObject *object, const mw_heap_type *type)
+{
+    const PyASCIIObject *text = (PyASCIIObject *)object;
+
+    return type->shape == MW_SHAPE_STR && type->is_exact && text->state.compact &&
+           text->state.ascii;
+}
+
+size_t mw_heap_look_up_size(PyObject *object, const mw_heap_type *type, bool asks_tracer)
 {
     size_t bytes;
 
+    /* Most of all objects are numbers and text. */
+    if (!asks_tracer && is_ascii_text(object, type))
+        return sizeof(PyASCIIObject) + (size_t)((PyASCIIObject *)object)->length + 1;
     if (is_static_type(object, type))
         return sizeof(PyTypeObject);
     bytes = own_bytes(object, type) + py_preheader_bytes(type->type);
     bytes = block_bytes(mw_heap_block(object, type), bytes, asks_tracer);
     return bytes + bytes_beside(object, type, asks_tracer) +
            values_beside(object, type, asks_tracer);
+}
+
+uint32_t mw_heap_fixed_size(const mw_heap_type *type)
+{
+    size_t bytes = (size_t)type->type->tp_basicsize + mw_layout_inline_bytes(type->type) +
+                   py_preheader_bytes(type->type);
+
+    switch (type->shape) {
+    case MW_SHAPE_PLAIN:
+    case MW_SHAPE_FUNCTION:
+    case MW_SHAPE_BUILTIN:
+    case MW_SHAPE_METHOD:
+    case MW_SHAPE_CELL:
+    case MW_SHAPE_DESCRIPTOR:
+        break;
+    default:
+        return 0;
+    }
+    if (type->type->tp_itemsize != 0 || bytes > UINT32_MAX)
+        return 0;
+    /* Values in a block of their own. */
+    if ((type->type->tp_flags & Py_TPFLAGS_MANAGED_DICT) != 0 &&
+        mw_layout_inline_bytes(type->type) == 0)
+        return 0;
+    return (uint32_t)bytes;
 }

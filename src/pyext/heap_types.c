@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pyext/heap_types.h"
 
+#include "pyext/heap_sizes.h"
+
 #include "base/hash.h"
 
 #include <string.h>
@@ -113,6 +115,7 @@ static mw_heap_type describe(PyTypeObject *type)
     known.is_exact = base == type;
     known.is_heap = (type->tp_flags & Py_TPFLAGS_HEAPTYPE) != 0;
     known.traverses = PyType_IS_GC(type) && type->tp_traverse != NULL;
+    known.fixed_bytes = mw_heap_fixed_size(&known);
     return known;
 }
 

@@ -43,8 +43,9 @@ typedef enum mw_heap_shape {
 } mw_heap_shape;
 
 typedef struct mw_heap_type {
-    PyTypeObject *type; /* borrowed; NULL for frames                                    */
-    uint32_t node;      /* of the type itself; 0 for frames                             */
+    PyTypeObject *type;   /* borrowed; NULL for frames                                    */
+    uint32_t node;        /* of the type itself; 0 for frames                             */
+    uint32_t fixed_bytes; /* of each of its objects; 0: they have to be asked            */
     mw_heap_shape shape;
     bool is_exact;  /* the shape's own type, not one derived from it                    */
     bool is_heap;   /* its objects refer to it                                          */

@@ -14,7 +14,7 @@
 
 #include "tracer/tracer.h"
 
-enum { FETCH_OBJECTS = 16, FETCH_BESIDE = 8, FETCH_SLOTS = 24 };
+enum { FETCH_OBJECTS = 16, FETCH_BESIDE = 8, FETCH_SLOTS = 32 };
 
 typedef struct walker {
     mw_edge_batch batch; /* first: `full` gets it back */
@@ -94,26 +94,46 @@ void mw_heap_add_root(mw_heap *heap, uint32_t node, mw_root_kind kind, uint32_t 
 
 /* ── nodes and edges ─────────────────────────────────────────────────────────────── */
 
+/* Where the number of a batch's item stands, on its way to us; NULL: has to be asked for. */
+static inline uint32_t *fetch_slot(const mw_heap *heap, const mw_edge_batch *batch, uint32_t item)
+{
+    uint32_t *slot = NULL;
+
+    if (item < batch->count)
+        slot = mw_pointer_map_peek(&heap->map, (uintptr_t)batch->items[item]);
+    __builtin_prefetch(slot, 1);
+    return slot;
+}
+
+/* The numbers of what was collected.  Slots that are known do not move while others come. */
+static void number_batch(mw_heap *heap, const mw_edge_batch *batch, uint32_t *edges)
+{
+    uint32_t *ahead[FETCH_SLOTS];
+
+    for (uint32_t i = 0; i < FETCH_SLOTS; i++)
+        ahead[i] = fetch_slot(heap, batch, i);
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const uint32_t *slot = ahead[i % FETCH_SLOTS];
+
+        ahead[i % FETCH_SLOTS] = fetch_slot(heap, batch, i + FETCH_SLOTS);
+        edges[i] = slot != NULL && *slot != 0 ? *slot : number_of(heap, (uintptr_t)batch->items[i]);
+    }
+}
+
 /* Looks up what was collected, and appends it to the graph's edges. */
 static void flush(mw_edge_batch *batch)
 {
     mw_heap *heap = ((walker *)batch)->heap;
-    uint32_t count = batch->count;
     mw_status status;
-    uint32_t *edges = mw_object_graph_reserve(&heap->graph, count, &status);
+    uint32_t *edges = mw_object_graph_reserve(&heap->graph, batch->count, &status);
 
-    batch->count = 0;
     if (edges == NULL) {
         fail(heap, status);
-        return;
+    } else {
+        number_batch(heap, batch, edges);
+        mw_object_graph_commit(&heap->graph, batch->count);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + FETCH_SLOTS < count)
-            __builtin_prefetch(
-                mw_pointer_map_peek(&heap->map, (uintptr_t)batch->items[i + FETCH_SLOTS]), 1);
-        edges[i] = number_of(heap, (uintptr_t)batch->items[i]);
-    }
-    mw_object_graph_commit(&heap->graph, count);
+    batch->count = 0;
 }
 
 /* What C code takes without keeping count in any place that could be seen. */
