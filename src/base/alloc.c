@@ -6,7 +6,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE_BYTES = 4096, FIRST_CAPACITY = 16, DOUBLED_MAXIMUM = 4096 };
+enum {
+    PAGE_BYTES = 4096,
+    FIRST_CAPACITY = 16,
+    DOUBLED_MAXIMUM = 4096,
+    LARGE_BYTES = 1 << 15, /* from here on bursts take pages */
+};
 
 /* ── libc's heap ─────────────────────────────────────────────────────────────────── */
 
@@ -97,6 +102,49 @@ mw_alloc *mw_alloc_pages(void)
     static mw_alloc pages_alloc = {pages_allocate, pages_resize, pages_release};
 
     return &pages_alloc;
+}
+
+/* ── both ────────────────────────────────────────────────────────────────────────── */
+
+/* Since blocks are released with their size, that tells whose they are. */
+static mw_alloc *alloc_for(size_t size_bytes)
+{
+    return size_bytes < LARGE_BYTES ? mw_alloc_system() : mw_alloc_pages();
+}
+
+static void *bursts_allocate(mw_alloc *self, size_t size_bytes)
+{
+    (void)self;
+    return mw_alloc_new(alloc_for(size_bytes), size_bytes);
+}
+
+static void *bursts_resize(mw_alloc *self, void *block, size_t old_bytes, size_t new_bytes)
+{
+    mw_alloc *from = alloc_for(old_bytes), *to = alloc_for(new_bytes);
+    void *moved;
+
+    (void)self;
+    if (from == to)
+        return from->resize(from, block, old_bytes, new_bytes);
+    moved = mw_alloc_new(to, new_bytes);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+    mw_alloc_release(from, block, old_bytes);
+    return moved;
+}
+
+static void bursts_release(mw_alloc *self, void *block, size_t size_bytes)
+{
+    (void)self;
+    mw_alloc_release(alloc_for(size_bytes), block, size_bytes);
+}
+
+mw_alloc *mw_alloc_bursts(void)
+{
+    static mw_alloc bursts_alloc = {bursts_allocate, bursts_resize, bursts_release};
+
+    return &bursts_alloc;
 }
 
 /* ── arrays ──────────────────────────────────────────────────────────────────────── */

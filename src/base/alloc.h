@@ -34,6 +34,10 @@ mw_alloc *mw_alloc_system(void);
  * copying, memory that nobody touched costs nothing. */
 mw_alloc *mw_alloc_pages(void);
 
+/* The one for what is small, the other for what is large: for work that takes much now and then,
+ * of which nothing is to stay behind in a heap that belongs to others. */
+mw_alloc *mw_alloc_bursts(void);
+
 static inline void *mw_alloc_new(mw_alloc *alloc, size_t size_bytes)
 {
     return alloc->allocate(alloc, size_bytes);

@@ -394,7 +394,7 @@ static void init_recording(recorder *self)
         .keep_ns = self->keep_ns, .source_line = mw_recorder_source_line, .context = &self->source};
 
     mw_source_files_init(&self->source.files, mw_alloc_system(), self->program.directory);
-    mw_recording_init(&self->recording, mw_alloc_system(), self->path, &self->program, &options);
+    mw_recording_init(&self->recording, mw_alloc_bursts(), self->path, &self->program, &options);
     self->recording.children_path = self->family_path;
 }
 

@@ -177,12 +177,12 @@ static mw_status look_exactly(const mw_wanted_look *wanted, mw_seen *seen)
     seen->has_new_peak = is_peak_new(wanted);
     status = mw_series_copy_new(&mw_the_tracer, guard,
                                 seen->has_new_peak ? MW_SERIES_BOTH : MW_SERIES_NOW,
-                                wanted->first_epoch, mw_alloc_system(), &seen->copy);
+                                wanted->first_epoch, mw_alloc_bursts(), &seen->copy);
     if (status != MW_NO_MEMORY || !seen->has_new_peak)
         return status;
     seen->has_new_peak = false;
     return mw_series_copy_new(&mw_the_tracer, guard, MW_SERIES_NOW, wanted->first_epoch,
-                              mw_alloc_system(), &seen->copy);
+                              mw_alloc_bursts(), &seen->copy);
 }
 
 mw_status mw_recorder_look(const mw_wanted_look *wanted, mw_seen *ret_seen)
@@ -194,7 +194,7 @@ mw_status mw_recorder_look(const mw_wanted_look *wanted, mw_seen *ret_seen)
     if (wanted->recorded == MW_RECORDED_EXACTLY)
         status = look_exactly(wanted, ret_seen);
     else
-        status = mw_sampler_series_snapshot(&mw_the_sampler, wanted->first_epoch, mw_alloc_system(),
+        status = mw_sampler_series_snapshot(&mw_the_sampler, wanted->first_epoch, mw_alloc_bursts(),
                                             &ret_seen->snapshot);
     if (status != MW_OK)
         return status;
@@ -211,9 +211,9 @@ mw_status mw_recorder_develop(mw_seen *seen)
     mw_status status = MW_OK;
 
     if (seen->copy != NULL)
-        status = mw_series_copy_snapshot(seen->copy, mw_alloc_system(), &seen->snapshot);
+        status = mw_series_copy_snapshot(seen->copy, mw_alloc_bursts(), &seen->snapshot);
     if (status == MW_OK && seen->has_new_peak &&
-        mw_series_copy_peak(seen->copy, mw_alloc_system(), &seen->peak) != MW_OK)
+        mw_series_copy_peak(seen->copy, mw_alloc_bursts(), &seen->peak) != MW_OK)
         seen->peak = NULL;
     mw_series_copy_free(seen->copy);
     seen->copy = NULL;

@@ -67,7 +67,7 @@ static mw_status write_single(single *self, mw_error *error)
         return mw_error_set(error, status, "There is no memory for a snapshot.");
     look = (mw_look){.snapshot = self->seen.snapshot, .point = self->seen.point};
     mw_source_files_init(&self->source.files, mw_alloc_system(), self->program.directory);
-    mw_recording_init(&recording, mw_alloc_system(), self->part, &self->program, &options);
+    mw_recording_init(&recording, mw_alloc_bursts(), self->part, &self->program, &options);
     status = mw_recording_look(&recording, &look, error);
     mw_recording_done(&recording);
     mw_source_files_done(&self->source.files);

@@ -58,6 +58,12 @@ TEST(alloc, pages_gives_zeroed_memory_also_where_a_block_grows)
     check_contract(mw_alloc_pages());
 }
 
+/* Among these some that go from one of its allocators to the other. */
+TEST(alloc, bursts_gives_zeroed_memory_also_where_a_block_grows)
+{
+    check_contract(mw_alloc_bursts());
+}
+
 /* Of pages alone: sanitizers end a program that asks libc for as much. */
 TEST(alloc, pages_refuses_what_no_address_space_holds_and_leaves_the_block)
 {
@@ -138,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(alloc, system_gives_zeroed_memory_also_where_a_block_grows),
         CASE(alloc, pages_gives_zeroed_memory_also_where_a_block_grows),
+        CASE(alloc, bursts_gives_zeroed_memory_also_where_a_block_grows),
         CASE(alloc, pages_refuses_what_no_address_space_holds_and_leaves_the_block),
         CASE(alloc, array_of_more_bytes_than_a_number_holds_is_refused),
         CASE(alloc, array_grows_to_its_maximum_and_no_further),
