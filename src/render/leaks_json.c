@@ -55,24 +55,30 @@ static void write_frame(mw_sink *sink, const mw_snapshot *snapshot, mw_frame fra
     mw_sink_text(sink, "}");
 }
 
-/* From the oldest frame to the newest. */
-static void write_frames(mw_sink *sink, const mw_snapshot *snapshot, mw_traceback traceback)
+/* From the oldest frame to the newest; paths are known from the newest on. */
+static void write_frames(mw_sink *sink, const mw_snapshot *snapshot, mw_traceback traceback,
+                         mw_alloc *alloc)
 {
     mw_traceback_row row = mw_snapshot_traceback(snapshot, traceback);
+    mw_path *paths = mw_alloc_array(alloc, row.frame_count, sizeof *paths);
+    mw_path path = row.path;
 
+    if (paths == NULL) {
+        sink->status = MW_NO_MEMORY;
+        return;
+    }
+    for (uint32_t i = row.frame_count; i > 0; path = mw_snapshot_path_caller(snapshot, path))
+        paths[--i] = path;
     mw_sink_text(sink, ", \"traceback\": [");
-    for (uint32_t left = row.frame_count; left > 0; left--) {
-        mw_path path = row.path;
-
-        for (uint32_t i = 1; i < left; i++)
-            path = mw_snapshot_path_caller(snapshot, path);
-        mw_sink_text(sink, left == row.frame_count ? "" : ", ");
-        write_frame(sink, snapshot, mw_snapshot_path_frame(snapshot, path));
+    for (uint32_t i = 0; i < row.frame_count; i++) {
+        mw_sink_text(sink, i == 0 ? "" : ", ");
+        write_frame(sink, snapshot, mw_snapshot_path_frame(snapshot, paths[i]));
     }
     mw_sink_text(sink, "]");
+    mw_alloc_release(alloc, paths, row.frame_count * sizeof *paths);
 }
 
-static void write_row(const mw_leaks *leaks, const mw_leak_row *row, mw_sink *sink)
+static void write_row(const mw_leaks *leaks, const mw_leak_row *row, mw_alloc *alloc, mw_sink *sink)
 {
     const mw_leak_group *group = &leaks->groups->items[row->group];
     const mw_leak_finding *finding = &row->finding;
@@ -85,7 +91,7 @@ static void write_row(const mw_leaks *leaks, const mw_leak_row *row, mw_sink *si
     mw_sink_text(sink, ", \"allocated_in\": ");
     write_frame(sink, snapshot, group->innermost);
     if (leaks->groups->by == MW_GROUP_TRACEBACK)
-        write_frames(sink, snapshot, group->row.traceback);
+        write_frames(sink, snapshot, group->row.traceback, alloc);
     write_trend(sink, "bytes_per_hour", &finding->rate);
     write_number(sink, "share", row->share);
     write_number(sink, "live_bytes", finding->live_bytes);
@@ -132,7 +138,7 @@ mw_status mw_leaks_write_json(const mw_leaks *leaks, uint32_t top, mw_alloc *all
     mw_sink_text(sink, ", \"rows\": [");
     for (uint32_t i = 0; i < count; i++) {
         mw_sink_text(sink, i == 0 ? "\n" : ",\n");
-        write_row(leaks, &leaks->rows[i], sink);
+        write_row(leaks, &leaks->rows[i], alloc, sink);
     }
     mw_sink_format(sink, "], \"rows_left_out\": %u}\n",
                    leaks->row_count - count + leaks->groups->left_out);

@@ -276,6 +276,39 @@ TEST(leaks, json_is_the_golden_one)
     forget(&told);
 }
 
+static mw_status write_json(const story *told, mw_alloc *alloc, mw_buffer *ret_text)
+{
+    mw_buffer_init(ret_text, alloc);
+    return mw_leaks_write_json(&told->leaks, 5, alloc, &ret_text->sink, NULL);
+}
+
+TEST(leaks, json_has_tracebacks_from_the_oldest_frame_on)
+{
+    const line_story lines[] = {{remembers, leak_evenly, 1}};
+    story told = {.scope = {.by = MW_GROUP_TRACEBACK}};
+    const char *main_frame, *remember, *decode;
+    mw_buffer text;
+
+    tell(&told, lines, 1, MOMENTS);
+    CHECK_OK(write_json(&told, mw_alloc_system(), &text));
+    main_frame = strstr(text.bytes, "\"traceback\": [{\"line\": 120, ");
+    remember = strstr(text.bytes, "}, {\"line\": 41, ");
+    decode = strstr(text.bytes, "}, {\"line\": 353, ");
+    CHECK(main_frame != NULL && remember > main_frame && decode > remember);
+    mw_buffer_done(&text);
+    for (size_t nth = 0;; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_at(nth);
+        mw_status status = write_json(&told, &failing.base, &text);
+
+        mw_buffer_done(&text);
+        CHECK_EQ(failing.live_bytes, 0);
+        if (status == MW_OK)
+            break;
+        CHECK_EQ(status, MW_NO_MEMORY);
+    }
+    forget(&told);
+}
+
 /* ── sentences ───────────────────────────────────────────────────────────────────── */
 
 TEST(leaks, say_one_leak_and_when_it_ends)
@@ -520,6 +553,7 @@ int main(void)
         CASE(leaks, text_by_function_in_colour_is_the_golden_one),
         CASE(leaks, text_by_traceback_is_the_golden_one),
         CASE(leaks, json_is_the_golden_one),
+        CASE(leaks, json_has_tracebacks_from_the_oldest_frame_on),
         CASE(leaks, say_one_leak_and_when_it_ends),
         CASE(leaks, say_the_limit_where_there_is_one),
         CASE(leaks, say_that_nothing_leaks),
