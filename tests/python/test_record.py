@@ -42,6 +42,13 @@ def record(tmp_path, text, *options, name="x.memwhy", status=0, **settings):
 # ── what is in a capture ─────────────────────────────────────────────────────────────
 
 
+def test_between_two_snapshots_are_points_alone(tmp_path):
+    capture = record(tmp_path, "import time; time.sleep(1.3)", "--every", "8s")
+    *between, last = [point.get("snapshot") for point in capture["points"]]
+    assert last == 0
+    assert between and set(between) == {None}
+
+
 def test_one_snapshot_of_the_end_without_a_series(tmp_path):
     capture = record(tmp_path, """
         import sys
