@@ -71,31 +71,40 @@ static int parse(merge_options *options, int argc, char **argv)
 
 /* ── the result's place ──────────────────────────────────────────────────────────── */
 
-/* The result must not take the place of an input, of a device or of a directory; whether it can
- * be written at all is asked before a thousand captures are read. */
-static int check_place(const merge_options *options)
+/* The result must not take the place of an input, of a device or of a directory. */
+static int check_replaced(const merge_options *options, const struct stat *there)
 {
-    char absolute[PATH_MAX];
-    struct stat there, input;
-    mw_error error;
+    struct stat input;
 
-    if (strcmp(options->files[0], "-") == 0)
-        return mw_command_fail("merge writes to a file, not to standard output.");
-    if (stat(options->files[0], &there) != 0)
-        return mw_output_file_check(options->files[0], absolute, &error) == MW_OK
-                   ? MW_EXIT_DONE
-                   : mw_command_fail_with(&error);
-    if (!S_ISREG(there.st_mode))
+    if (!S_ISREG(there->st_mode))
         return mw_command_fail("%s: is not a file, so no capture can be written there.",
                                options->files[0]);
     for (int i = 1; i < options->file_count; i++) {
-        if (stat(options->files[i], &input) == 0 && input.st_dev == there.st_dev &&
-            input.st_ino == there.st_ino)
+        if (stat(options->files[i], &input) == 0 && input.st_dev == there->st_dev &&
+            input.st_ino == there->st_ino)
             return mw_command_fail("%s: is one of the captures to take, and would be lost; "
                                    "write to another file.",
                                    options->files[0]);
     }
     return MW_EXIT_DONE;
+}
+
+/* Whether the result can be written is asked before a thousand captures are read. */
+static int check_place(const merge_options *options)
+{
+    char absolute[PATH_MAX];
+    struct stat there;
+    mw_error error;
+    int status = MW_EXIT_DONE;
+
+    if (strcmp(options->files[0], "-") == 0)
+        return mw_command_fail("merge writes to a file, not to standard output.");
+    if (stat(options->files[0], &there) == 0)
+        status = check_replaced(options, &there);
+    if (status == MW_EXIT_DONE &&
+        mw_output_file_check(options->files[0], absolute, &error) != MW_OK)
+        status = mw_command_fail_with(&error);
+    return status;
 }
 
 static mw_status write_result(mw_capture_merge *merge, const char *path, mw_error *reterr)

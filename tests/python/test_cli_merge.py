@@ -2,11 +2,14 @@
 """`memwhy merge`: many captures into one."""
 import os
 import random
+import shutil
+import subprocess
 from collections import Counter
 
 import pytest
 
 from captures import Dump, memwhy, read, reference, Writer
+from cli_run import MEMWHY
 
 FRAME = reference.Frame("app.py", 3, "work", "app", 1)
 
@@ -187,6 +190,25 @@ def test_does_not_write_over_a_directory_or_device(tmp_path, good):
 ])
 def test_says_where_it_cannot_write_before_it_reads(out, sentence):
     assert merge(out, "/nowhere/in.memwhy", status=2) == f"memwhy: {sentence}\n"
+
+
+def test_a_file_that_nobody_may_write_is_not_replaced(tmp_path, good):
+    out = tmp_path / "protected.memwhy"
+    out.write_text("mine")
+    out.chmod(0o444)
+    tmp_path.chmod(0o777)
+    good.chmod(0o644)
+    if os.getuid() != 0:
+        sentence = merge(out, good, status=2)
+    else:
+        # What root may write, it is not refused; somebody else runs a copy of the command.
+        for path in list(tmp_path.parents)[:-2]:
+            path.chmod(path.stat().st_mode | 0o055)
+        command = shutil.copy(MEMWHY, tmp_path / "memwhy")
+        sentence = subprocess.run([command, "merge", out, good], capture_output=True, text=True,
+                                  user=65534, group=65534, extra_groups=[], timeout=60).stderr
+    assert sentence == f'memwhy: cannot write "{out}": Permission denied.\n'
+    assert out.read_text() == "mine"
 
 
 def test_an_older_result_is_replaced(tmp_path, good, bad):
