@@ -6,69 +6,11 @@ that print well.  See docs/object-graph.md.
 """
 import sys
 
-from memwhy import _memwhy
+from memwhy import _layouts, _memwhy
 
 _COUNT_MAXIMUM = 2**31 - 1
 _TIMEOUT_MAXIMUM = 10**9  # seconds: some thirty years
 _SMALL_HEAP_BLOCKS = 1_000_000  # below, walking costs less than forking and reading twice
-
-
-class _Probe:
-    pass
-
-
-class _Slots:
-    __slots__ = ("slot",)
-
-
-_memwhy._heap_learn(_Probe())
-
-
-# ── checking ─────────────────────────────────────────────────────────────────────────
-
-def _numbers(local):
-    yield from range(local)
-    yield local
-
-
-def _samples():
-    """Objects of the kinds whose layout a walk relies on, each with its size and with what it
-    refers to, some of which tp_traverse does not tell.  They leave no cycle behind."""
-    value = [object()]
-    number = id(value)
-    key = f"key {number}"
-    plain, with_dict, slots = _Probe(), _Probe(), _Slots()
-    plain.attribute = with_dict.attribute = slots.slot = value
-    vars(with_dict)  # makes the dict
-    generator = _numbers(number)
-    next(generator)
-
-    def closure(argument=key):
-        return value
-
-    code = closure.__code__
-    samples = [
-        (value, value[0]), ((value, plain), value, plain), ({key: value}, key, value),
-        ({number: value}, number, value), ({key}, key), (frozenset({key}), key),
-        (plain, value, _Probe), (with_dict, _Probe), (slots, value, _Slots),
-        (closure, code, closure.__closure__, closure.__defaults__, closure.__globals__),
-        (closure.__closure__[0], value), (code, code.co_consts, code.co_name, code.co_filename),
-        (generator, number), (_Probe, _Probe.__name__, _Probe.__mro__, _Probe.__bases__),
-        (int,), (key,), (f"{key}\xe9",), (f"{key}\u4e2d",), (number,), (-number,), (key.encode(),),
-        (sys, sys.__dict__), (value.append, value), (1.5,), (None,),
-    ]
-    return [(sample[0], sys.getsizeof(sample[0]), sample[1:]) for sample in samples]
-
-
-_is_checked = False
-
-
-def _check_layouts():
-    """Before the first walk; RuntimeError if this is no Python to walk in."""
-    global _is_checked
-    if not _is_checked:
-        _memwhy._heap_check(_samples())
-        _is_checked = True
 
 
 # ── asking ───────────────────────────────────────────────────────────────────────────
@@ -110,7 +52,7 @@ class _Child:
         import os
 
         _check_limits(timeout, memory_limit)
-        _check_layouts()
+        _layouts.check()
         self._end = None
         self._getpid = os.getpid
         self._owner = os.getpid()
@@ -150,7 +92,7 @@ class _Child:
 
 
 def _ask_here(name, subject=0, b=0, memory_limit=None):
-    _check_layouts()
+    _layouts.check()
     return _memwhy._heap_ask(name, subject, b, 0, memory_limit or 0)
 
 

@@ -8,7 +8,7 @@ import _signal  # not signal, which brings enum and functools along: a quarter o
 import os
 import sys
 
-from memwhy import _memwhy
+from memwhy import _layouts, _memwhy
 
 # The functions that make processes, which are wrapped where a recorder runs.
 _FORKING = {
@@ -46,6 +46,7 @@ def heap_to(path, *, texts=True, timeout=300, memory_limit=None):
     if memory_limit is not None and (not isinstance(memory_limit, int)
                                      or not 0 < memory_limit < 1 << 63):
         raise ValueError(f"memory_limit must be a number of bytes above 0, not {memory_limit!r}")
+    _layouts.check()
     _memwhy._heap_to(path, describe(), bool(texts), timeout, memory_limit or 0)
 
 
@@ -174,6 +175,11 @@ class Recording:
                         "signal": signal, "parent": parent, "heap_at_exit": heap_at_exit,
                         "heap_signal": heap_signal, "texts": texts}
 
+        if heap_at_exit or heap_signal:
+            try:
+                _layouts.check()
+            except RuntimeError:
+                pass  # the recorder says it when a heap is due
         _wrap_forking()
         os.register_at_fork(after_in_child=_memwhy._record_forked)
 

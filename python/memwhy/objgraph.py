@@ -22,7 +22,9 @@ import sys
 import tempfile
 import types
 
-from memwhy import _memwhy
+from memwhy import _layouts, _memwhy
+
+_layouts.check()
 
 __all__ = [
     "at",

@@ -148,7 +148,7 @@ enum {
 };
 
 /* Bits of the last of these. */
-enum { MW_HEAP_KNOWS_LINES = 1, MW_HEAP_HIDES_TEXTS = 2 };
+enum { MW_HEAP_KNOWS_LINES = 1, MW_HEAP_HIDES_TEXTS = 2, MW_HEAP_HIDES_STACKS = 4 };
 
 /* ── signed numbers ──────────────────────────────────────────────────────────────── */
 

@@ -337,7 +337,8 @@ void mw_captured_heap_of(mw_captured_heap *ret_heap, mw_heap_image *image)
                   .frame_count = frames,
                   .walk_ns = image->numbers[MW_HEAP_WALK],
                   .memory_bytes = mw_heap_image_memory_bytes(image),
-                  .knows_lines = (image->numbers[MW_HEAP_FLAGS] & MW_HEAP_KNOWS_LINES) != 0},
+                  .knows_lines = (image->numbers[MW_HEAP_FLAGS] & MW_HEAP_KNOWS_LINES) != 0,
+                  .hides_stacks = (image->numbers[MW_HEAP_FLAGS] & MW_HEAP_HIDES_STACKS) != 0},
     };
 }
 

@@ -397,6 +397,8 @@ static mw_status write_held(mw_heap_writer *writer)
         mw_sink_format(line, " (%s)", mw_count_format(table.rows[i].sum.objects).text);
     }
     mw_sink_text(line, table.count > HELD_NAMED ? ", …" : "");
+    if (writer->study->view->facts.hides_stacks)
+        mw_sink_text(line, "; with what running frames have on their stacks");
     mw_heap_writer_end(writer, 0, GARBAGE_INDENT, MW_STYLE_PLAIN);
     mw_heap_table_done(&table);
     return status;

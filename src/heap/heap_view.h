@@ -75,7 +75,8 @@ typedef struct mw_heap_facts {
     uint64_t walk_ns;       /* how long the walk took                                */
     uint64_t memory_bytes;  /* that the walk's tables took                           */
     bool knows_lines;
-    bool has_asker; /* whoever asks about an object has it, and is not in the graph */
+    bool hides_stacks; /* what running frames have on their stacks is held from C */
+    bool has_asker;    /* whoever asks about an object has it, and is not in the graph */
 } mw_heap_facts;
 
 /* First in the struct of who implements it. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pyext/heap_capture.h"
 
+#include "pyext/heap_check.h"
+
 #include <time.h>
 
 /* What comes before the payload of a record. */
@@ -48,6 +50,8 @@ static void walk(void *context, mw_alloc *alloc)
 mw_status mw_heap_capture_fork(mw_heap_capture *ret_capture, const mw_heap_dump_options *options,
                                size_t memory_limit, double timeout_seconds, mw_error *reterr)
 {
+    const char *wrong = mw_heap_check_result();
+
     *ret_capture = (mw_heap_capture){
         .options = *options,
         .memory_limit = memory_limit != 0 ? memory_limit : mw_heap_available_bytes(),
@@ -55,6 +59,9 @@ mw_status mw_heap_capture_fork(mw_heap_capture *ret_capture, const mw_heap_dump_
     };
     ret_capture->deadline_ns = ret_capture->fork_ns + (uint64_t)(timeout_seconds * 1e9);
     mw_bytes_init(&ret_capture->payload, mw_alloc_system());
+    if (wrong != NULL)
+        return mw_error_set(reterr, MW_UNSUPPORTED,
+                            "memwhy does not look at the objects of this Python, since %s", wrong);
     return mw_heap_child_fork_for(&ret_capture->child, walk, ret_capture, ret_capture->memory_limit,
                                   reterr);
 }

@@ -152,21 +152,27 @@ static const char *check_all(PyObject *samples)
     return wrong;
 }
 
+static bool was_asked;
+static const char *wrong = "nobody has looked how its objects lie in memory";
+
 const char *mw_heap_check(PyObject *samples)
 {
-    static bool was_asked;
-    static const char *wrong;
+    const char *found;
 
     if (was_asked)
         return wrong;
-    if (mw_mechanism_is_disabled(MW_MECHANISM_GRAPH))
-        wrong = "graph is switched off by MEMWHY_DISABLE";
-    else
-        wrong = check_all(samples);
+    found = mw_mechanism_is_disabled(MW_MECHANISM_GRAPH) ? "graph is switched off by MEMWHY_DISABLE"
+                                                         : check_all(samples);
     if (PyErr_Occurred())
         return NULL;
     was_asked = true;
+    wrong = found;
     mw_mechanism_report(MW_MECHANISM_GRAPH, wrong == NULL,
                         wrong != NULL ? wrong : mw_layout_shortcoming());
+    return wrong;
+}
+
+const char *mw_heap_check_result(void)
+{
     return wrong;
 }

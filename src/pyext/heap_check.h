@@ -13,3 +13,7 @@
  * looks at nothing and returns the same.  May fail with an exception: then NULL too.  The GIL
  * is held. */
 const char *mw_heap_check(PyObject *samples);
+
+/* The same, for those who have no samples: what is wrong if nobody has looked, too.  Without the
+ * GIL. */
+const char *mw_heap_check_result(void);

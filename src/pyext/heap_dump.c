@@ -459,7 +459,8 @@ static void finish(dumper *self)
                     [MW_HEAP_PAUSE] = self->options->pause_ns,
                     [MW_HEAP_WALK] = now_ns() - self->start_ns,
                     [MW_HEAP_FLAGS] = (heap->asks_tracer ? MW_HEAP_KNOWS_LINES : 0) |
-                                      (self->options->hides_texts ? MW_HEAP_HIDES_TEXTS : 0)},
+                                      (self->options->hides_texts ? MW_HEAP_HIDES_TEXTS : 0) |
+                                      (mw_layout_hides_stacks() ? MW_HEAP_HIDES_STACKS : 0)},
         .type_count = heap->types.count,
         .root_count = heap->graph.root_count,
         .known = heap->known,

@@ -502,14 +502,19 @@ static inline int mw_layout_frame_depth(const mw_py_frame *frame, const PyCodeOb
                : -1;
 }
 
+/* Whether this release does not show what running frames have on their stacks: it is held from C. */
+static inline bool mw_layout_hides_stacks(void)
+{
+    return PY_VERSION_HEX < 0x030E0000;
+}
+
 /* What is in force here, and what this release does not show: a phrase. */
 static inline const char *mw_layout_shortcoming(void)
 {
-#if PY_VERSION_HEX >= 0x030E0000
-    return "layouts of objects checked";
-#else
-    return "layouts of objects checked; what running frames have on their stacks is held from C";
-#endif
+    return mw_layout_hides_stacks()
+               ? "layouts of objects checked; what running frames have on their "
+                 "stacks is held from C"
+               : "layouts of objects checked";
 }
 
 /* ── the interpreter ─────────────────────────────────────────────────────────────── */

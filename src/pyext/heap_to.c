@@ -7,6 +7,7 @@
 #include "pyext/raise.h"
 #include "pyext/recorder_look.h"
 #include "pyext/recorder_source.h"
+#include "pyext/tracing.h"
 #include "tracer/process_look.h"
 #include "tracer/recording.h"
 
@@ -49,6 +50,8 @@ static int look(heap_file *self)
     mw_recorded_describe(self->wanted.recorded, &self->program);
     if (!self->is_traced)
         return 0;
+    if (mw_tracing_mend_hooks() < 0)
+        return -1;
     quiet = mw_quiet_enter();
     status = mw_recorder_look(&self->wanted, &self->seen);
     mw_quiet_leave(quiet);
@@ -61,10 +64,16 @@ static int look(heap_file *self)
 /* Makes the file, with the snapshot.  Without the GIL. */
 static mw_status begin_file(heap_file *self)
 {
-    mw_look first = {.snapshot = self->seen.snapshot, .point = self->seen.point};
+    mw_look first;
+    mw_status status;
 
-    return self->is_traced ? mw_recording_look(&self->recording, &first, &self->error)
-                           : mw_recording_open(&self->recording, &self->error);
+    if (!self->is_traced)
+        return mw_recording_open(&self->recording, &self->error);
+    status = mw_recorder_develop(&self->seen);
+    if (status != MW_OK)
+        return mw_error_set(&self->error, status, "There is no memory for a snapshot.");
+    first = (mw_look){.snapshot = self->seen.snapshot, .point = self->seen.point};
+    return mw_recording_look(&self->recording, &first, &self->error);
 }
 
 /* Takes all records of the child, looking at signals from time to time.  Returns 0, or -1 with an
@@ -148,9 +157,10 @@ PyObject *mw_heap_to(PyObject *module, PyObject *arguments, PyObject *keywords)
                                      &PyDict_Type, &description, &wants_texts, &timeout,
                                      &memory_limit) ||
         mw_recorder_copy_path(path, self->path, sizeof self->path) < 0 ||
+        mw_recorder_check_place(self->path) < 0 ||
         mw_program_argument_init(&self->program, description) < 0)
         goto done;
-    snprintf(self->part, sizeof self->part, "%s.%d", self->path, (int)getpid());
+    mw_recorder_name_part(self->path, self->part, sizeof self->part);
     options.hides_texts = !wants_texts;
     result = write_file(self, &options, (size_t)memory_limit, timeout);
     if (result == 0)
@@ -163,7 +173,7 @@ done:
     mw_source_files_done(&self->source.files);
     if (result < 0 && self->part[0] != '\0')
         (void)unlink(self->part);
-    mw_snapshot_release(self->seen.snapshot);
+    mw_seen_done(&self->seen);
     mw_program_argument_done(&self->program);
     mw_alloc_release(mw_alloc_system(), self, sizeof *self);
     return memory;

@@ -166,6 +166,7 @@ mw_status mw_live_heap_init(mw_live_heap *ret_live, PyObject *subject, mw_alloc 
                   .walk_ns = now_ns() - begin_ns,
                   .memory_bytes = mw_heap_memory_bytes(heap),
                   .knows_lines = heap->asks_tracer,
+                  .hides_stacks = mw_layout_hides_stacks(),
                   .has_asker = true},
     };
     return MW_OK;

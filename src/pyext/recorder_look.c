@@ -9,7 +9,11 @@
 #include "tracer/series_copy.h"
 #include "tracer/tracer.h"
 
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The str "_name"; the module's. */
@@ -86,6 +90,30 @@ int mw_recorder_copy_path(PyObject *path, char *ret_path, size_t capacity)
     }
     Py_DECREF(bytes);
     return status;
+}
+
+int mw_recorder_check_place(const char *path)
+{
+    struct stat there = {.st_mode = S_IFREG};
+
+    if (*path == '\0')
+        errno = ENOENT;
+    else if (stat(path, &there) != 0 || S_ISREG(there.st_mode))
+        return 0;
+    else
+        errno = S_ISDIR(there.st_mode) ? EISDIR : 0;
+    if (errno != 0)
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+    else
+        PyErr_Format(PyExc_OSError, "A capture cannot be written to %s, which is no file.", path);
+    return -1;
+}
+
+void mw_recorder_name_part(const char *path, char *ret_part, size_t capacity)
+{
+    static atomic_uint count;
+
+    snprintf(ret_part, capacity, "%s.%d-%u", path, (int)getpid(), atomic_fetch_add(&count, 1));
 }
 
 uint32_t mw_recorded_epoch(mw_recorded recorded)

@@ -56,6 +56,12 @@ int mw_recorded_now(mw_recorded *ret_recorded);
 void mw_recorded_describe(mw_recorded recorded, mw_program *program);
 /* The file system's bytes of a path, into [capacity].  Returns 0, or -1 with an exception. */
 int mw_recorder_copy_path(PyObject *path, char *ret_path, size_t capacity);
+/* Whether a file may be renamed to [path]: not if that would put it in the place of a device or a
+ * pipe.  Returns 0, or -1 with OSError. */
+int mw_recorder_check_place(const char *path);
+/* Where what is to be at [path] is written first.  Several threads may write to one place at once,
+ * each whole: the last one stays. */
+void mw_recorder_name_part(const char *path, char *ret_part, size_t capacity);
 /* The epoch in which blocks are born now. */
 uint32_t mw_recorded_epoch(mw_recorded recorded);
 /* Begins the next; MW_LIMIT or MW_NO_MEMORY leaves all as it was.  Quiet, under the GIL. */

@@ -12,10 +12,8 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What one snapshot wants. */
@@ -27,33 +25,6 @@ typedef struct single {
     mw_recorder_source source;
     mw_seen seen;
 } single;
-
-/* Renaming would also put the file in the place of a device or a pipe. */
-static int check_place(const char *path)
-{
-    struct stat there = {.st_mode = S_IFREG};
-
-    if (*path == '\0')
-        errno = ENOENT;
-    else if (stat(path, &there) != 0 || S_ISREG(there.st_mode))
-        return 0;
-    else
-        errno = S_ISDIR(there.st_mode) ? EISDIR : 0;
-    if (errno != 0)
-        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
-    else
-        PyErr_Format(PyExc_OSError, "A capture cannot be written to %s, which is no file.", path);
-    return -1;
-}
-
-/* Several threads may write to one place at once, each whole: the last one stays. */
-static void name_part(single *self)
-{
-    static atomic_uint count;
-
-    snprintf(self->part, sizeof self->part, "%s.%d-%u", self->path, (int)getpid(),
-             atomic_fetch_add(&count, 1));
-}
 
 /* Written whole, then renamed.  Without the GIL. */
 static mw_status write_single(single *self, mw_error *error)
@@ -115,9 +86,10 @@ PyObject *mw_snapshot_to(PyObject *module, PyObject *arguments)
     self->wanted.start_ns = mw_process_clock_ns();
     if (!PyArg_ParseTuple(arguments, "OO!:_snapshot_to", &path, &PyDict_Type, &description) ||
         mw_recorder_copy_path(path, self->path, sizeof self->path) < 0 ||
-        check_place(self->path) < 0 || mw_program_argument_init(&self->program, description) < 0)
+        mw_recorder_check_place(self->path) < 0 ||
+        mw_program_argument_init(&self->program, description) < 0)
         goto done;
-    name_part(self);
+    mw_recorder_name_part(self->path, self->part, sizeof self->part);
     result = take_single(self);
 
 done:

@@ -100,7 +100,8 @@ def test_the_doctor_says_what_is_switched_off(switch):
 
 
 def test_without_graph_nobody_looks_at_objects():
-    for call in ("memwhy.heap()", "memwhy.why(memwhy)", "memwhy.growth()"):
+    for call in ("memwhy.heap()", "memwhy.why(memwhy)", "memwhy.growth()",
+                 "memwhy.heap_to('never.memwhy')", "import memwhy.objgraph"):
         said = run(f"""
             import memwhy
             for _ in range(2):

@@ -107,6 +107,7 @@ del targets
 COMPARE = ZOO + """
 import gc, sys
 _record.describe()
+memwhy._layouts.check()
 gc.collect()
 gc.disable()
 
@@ -323,6 +324,7 @@ def test_it_takes_little_memory_beside_the_heap():
         rows = [Row(number) for number in range(200_000)]
         path = "/dev/shm/memwhy-%d.memwhy" % os.getpid()
         try:
+            memwhy._layouts.check()
             taken = _memwhy._heap_to(path, _record.describe())
             whole = json.loads(_memwhy._heap_ask_file(path, 0, "summary", 0, 0, 0))
             print(taken, whole["bytes"], os.path.getsize(path), whole["objects"])
