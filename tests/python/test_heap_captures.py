@@ -314,6 +314,27 @@ finally:
     assert os.listdir(tmp_path) == ["x.memwhy"]
 
 
+def test_what_the_collector_does_not_know_is_found_however_much_it_is(tmp_path):
+    path = tmp_path / "x.memwhy"
+    run("""
+import gc, json, memwhy, sys
+from memwhy import _memwhy
+class Key: pass
+kept = [(str(number),) for number in range(60_000)]
+more = [{"a": number} for number in range(60_000)]
+for _ in range(3):
+    gc.collect()
+memwhy.heap_to(sys.argv[1])
+captured = {row["type"]: row for row in json.loads(
+    _memwhy._heap_ask_file(sys.argv[1], 0, "types", 0, 0, 0))["rows"]}
+with memwhy.heap() as heap:
+    for row in heap.types():
+        if row.type in ("tuple", "dict", "str"):
+            assert abs(row.count - captured[row.type]["count"]) < 100, row
+assert captured["tuple"]["count"] > 60_000 and captured["dict"]["count"] > 60_000
+""", path)
+
+
 def test_it_takes_little_memory_beside_the_heap():
     done = python("-c", textwrap.dedent("""
         import json, os, memwhy
