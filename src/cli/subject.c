@@ -15,6 +15,17 @@ static const char *captured_text(const mw_line_texts *self, const char *file, in
     return mw_capture_source_line(subject->capture, file, line, ret_length);
 }
 
+static mw_status refuse(const mw_subject *subject, mw_error *reterr)
+{
+    if (mw_capture_heap_count(subject->capture) != 0)
+        return mw_error_set(reterr, MW_BAD_INPUT,
+                            "\"%.150s\" has a heap but no snapshot, for nothing was traced: see "
+                            "\"memwhy help heap\".",
+                            subject->path);
+    return mw_error_set(reterr, MW_BAD_INPUT,
+                        "\"%.150s\" has no snapshot yet: there is nothing to show.", subject->path);
+}
+
 mw_status mw_subject_open(mw_subject *subject, const char *path, mw_alloc *alloc, mw_error *reterr)
 {
     const mw_program *program;
@@ -29,9 +40,9 @@ mw_status mw_subject_open(mw_subject *subject, const char *path, mw_alloc *alloc
     if (status != MW_OK)
         return status;
     if (mw_capture_snapshot_count(subject->capture) == 0) {
+        status = refuse(subject, reterr);
         mw_subject_close(subject);
-        return mw_error_set(reterr, MW_BAD_INPUT,
-                            "\"%.150s\" has no snapshot yet: there is nothing to show.", path);
+        return status;
     }
     mw_capture_source_init(&subject->lines, subject->capture, NULL);
     program = &mw_capture_timeline(subject->capture)->program;

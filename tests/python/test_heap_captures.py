@@ -216,6 +216,15 @@ def test_heap_to_needs_no_tracing(tmp_path):
     assert os.listdir(tmp_path) == ["x.memwhy"]
 
 
+def test_a_report_of_a_heap_alone_says_where_to_ask(tmp_path):
+    path = tmp_path / "x.memwhy"
+    run("import memwhy, sys; memwhy.heap_to(sys.argv[1])", path)
+    done = command("report", path)
+    assert done.returncode == 2 and done.stdout == ""
+    assert 'has a heap but no snapshot, for nothing was traced: see "memwhy help heap".' \
+        in done.stderr
+
+
 def test_texts_may_be_left_out_but_names_stay(tmp_path):
     path, program = tmp_path / "x.memwhy", tmp_path / "app.py"
     program.write_text("""
