@@ -482,9 +482,13 @@ static void write_task_name(mw_heap_forms *forms)
         }
 }
 
-static void write_text(mw_heap_forms *forms, const mw_heap_type *type, PyObject *object)
+/* [count] is told here if it is too large to be told as a number. */
+static void write_text(mw_heap_forms *forms, const mw_heap_type *type, PyObject *object,
+                       uint64_t count)
 {
-    if (type->shape == MW_SHAPE_TASK)
+    if (count > UINT32_MAX)
+        mw_sink_format(begin_text(forms), "(%llu)", (unsigned long long)count);
+    else if (type->shape == MW_SHAPE_TASK)
         write_task_name(forms);
     else
         mw_heap_write_text(forms->heap, type, object, begin_text(forms));
@@ -516,6 +520,8 @@ mw_heap_described mw_heap_forms_describe(mw_heap_forms *forms, PyObject *object)
     described.text = mw_heap_text_of(type, object, &described.count);
     if (forms->hides_texts && is_secret(described.text, object))
         described.text = MW_HEAP_TEXT_NONE;
+    if (described.text == MW_HEAP_TEXT_COUNT && described.count > UINT32_MAX)
+        described.text = MW_HEAP_TEXT_BEHIND;
     list_edges(forms, object, type, &described);
     if (forms->edge_count != 0) {
         self.frame = frame_of(object, type);
@@ -523,7 +529,7 @@ mw_heap_described mw_heap_forms_describe(mw_heap_forms *forms, PyObject *object)
     }
     find_form(&self, number, &described);
     if (described.text != MW_HEAP_TEXT_NONE && described.text != MW_HEAP_TEXT_COUNT)
-        write_text(forms, type, object);
+        write_text(forms, type, object, described.count);
     return described;
 }
 

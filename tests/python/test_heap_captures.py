@@ -344,6 +344,23 @@ assert captured["tuple"]["count"] > 60_000 and captured["dict"]["count"] > 60_00
 """, path)
 
 
+def test_an_object_of_more_than_4_gib_has_its_size_and_its_text(tmp_path):
+    path = tmp_path / "x.memwhy"
+    out = run("""
+import memwhy, sys
+try:
+    large = bytes(5 << 30)  # of pages that nobody touches
+except MemoryError:
+    print("no memory")
+else:
+    memwhy.heap_to(sys.argv[1])
+""", path)
+    if out:
+        pytest.skip("the system does not lend 5 GiB of address space")
+    rows = map(json.loads, command("dump", path).stdout.splitlines())
+    assert [row["text"] for row in rows if row.get("size", 0) > 5 << 30] == ["bytes(5368709120)"]
+
+
 def test_it_takes_little_memory_beside_the_heap():
     done = python("-c", textwrap.dedent("""
         import json, os, memwhy
