@@ -112,9 +112,21 @@ def here():
             "references": summary["references"]}
 
 
+def bare_fork():
+    """Seconds that a fork takes whose child does nothing: what the kernel asks for."""
+    start = time.perf_counter()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    took = time.perf_counter() - start
+    os.waitpid(pid, 0)
+    return took
+
+
 def in_child():
     import memwhy
 
+    fork = bare_fork()
     resident = status_bytes("self", "VmRSS:")
     with memwhy.heap() as heap:
         target = heap.top(1)[0][0]
@@ -122,7 +134,7 @@ def in_child():
         heap._child.ask("object", target.id, 1)
         return {"path": time.perf_counter() - start, "pause": heap.summary["pause_ns"] / 1e9,
                 "child": (heap.summary["walk_ns"] + heap.summary["analysis_ns"]) / 1e9,
-                "resident": resident,
+                "resident": resident, "fork": fork,
                 "peak": peak_bytes(heap._child._child[0]), "explained": heap.explained}
 
 
@@ -342,7 +354,8 @@ def row_of_look(shape, of):
             f"{of['child'] * each:.1f} ns",
             ratio(of["walk"] / of["collect"]), ratio((of["walk"] + of["analysis"]) / of["collect"]),
             f"{of['tables'] / of['objects']:.1f} B", f"{of['peak'] / of['objects']:.1f} B",
-            f"{of['pause'] * 1000 / (of['resident'] / 2**30):.1f} ms", seconds(of["path"]),
+            f"{of['pause'] * 1000 / (of['resident'] / 2**30):.1f} ms",
+            ratio(of["pause"] / of["fork"]), seconds(of["path"]),
             f"{of['explained']:.3%}"]
 
 
@@ -350,7 +363,7 @@ def show_looks(looks):
     heads = ["each object", "objects", "references each", "walk", "walk and analysis",
              "both in the child (clock)", "walk / gc.collect", "both / gc.collect",
              "tables of the walk", "the child at most", "pause for each GiB resident",
-             "a path afterwards", "counts explained"]
+             "pause / a bare fork", "a path afterwards", "counts explained"]
     rows = zip(*[heads, *(row_of_look(shape, of) for shape, of in looks.items())])
     (first, *others), *rows = rows
     return table([first, *others], rows)
