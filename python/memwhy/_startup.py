@@ -301,7 +301,7 @@ def _begin_as_told(settings):
             os.environ["MEMWHY"] = recording.setting_for_children
             recording.begin()
     except Exception as error:
-        reason = error if isinstance(error, ValueError) else _describe(error)
+        reason = _clean(str(error) if isinstance(error, ValueError) else _describe(error))
         text = f"memwhy: MEMWHY is not followed, and nothing traced: {reason}.\n"
         try:
             os.write(2, text.encode("utf-8", "backslashreplace"))

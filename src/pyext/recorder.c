@@ -23,6 +23,7 @@
 #include "pyext/recorder_look.h"
 #include "pyext/recorder_source.h"
 #include "pyext/snapshot_to.h"
+#include "render/render.h"
 #include "tracer/process_look.h"
 #include "tracer/recording.h"
 #include "tracer/series.h"
@@ -41,7 +42,6 @@
 
 enum {
     STACK_BYTES = 512 << 10,
-    SAYING_BYTES = 400,
     PAUSE_SECONDS = 2, /* a fork waits so long for a write; a stop, ten times that */
 };
 
@@ -110,15 +110,20 @@ static void say(const recorder *self, const char *text)
         return; /* nobody is listening */
 }
 
+/* [why] may have a file's name in it, which is to move no terminal's cursor. */
 static void complain(recorder *self, const char *what, const char *why)
 {
-    char text[SAYING_BYTES];
+    mw_buffer text;
 
     if (self->has_complained)
         return;
     self->has_complained = true;
-    snprintf(text, sizeof text, "memwhy: %s: %s\n", what, why);
-    say(self, text);
+    mw_buffer_init(&text, mw_alloc_system());
+    mw_sink_format(&text.sink, "memwhy: %s: ", what);
+    mw_sink_clean(&text.sink, why, strlen(why), UINT32_MAX);
+    mw_sink_text(&text.sink, "\n");
+    say(self, text.bytes == NULL ? "" : text.bytes);
+    mw_buffer_done(&text);
 }
 
 /* ── looks, with `busy` held ─────────────────────────────────────────────────────── */

@@ -850,6 +850,13 @@ def test_what_the_environment_cannot_mean_is_one_sentence(tmp_path, setting, rea
     assert not list(tmp_path.glob("*.memwhy"))
 
 
+def test_a_hostile_name_of_a_capture_that_cannot_be_made_is_one_sentence(tmp_path):
+    done = told(tmp_path, "capture=missing\033[31m\nx/x.memwhy,every=10ms", "")
+    assert done.stderr.startswith("memwhy: the capture cannot be written for now: ")
+    assert "missing?[31m?x/x.memwhy" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_capture_that_cannot_be_made_stops_nothing(tmp_path):
     done = told(tmp_path, "capture=missing/x.memwhy,every=10ms", "import time; time.sleep(0.1)")
     assert done.stderr.startswith("memwhy: the capture cannot be written for now: ")
