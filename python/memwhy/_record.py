@@ -151,9 +151,9 @@ def signal_number(text):
         number = int(text[:4])
     else:
         name = text.upper()
-        number = getattr(_signal, name if name.startswith("SIG") else "SIG" + name, None)
-        if not isinstance(number, _signal.Signals):
-            number = None
+        name = name if name.startswith("SIG") else "SIG" + name
+        # SIG_IGN and its like are numbers, too, and no signals.
+        number = None if name.startswith("SIG_") else getattr(_signal, name, None)
     if number not in _signal.valid_signals() or number in _UNFIT_SIGNALS:
         raise ValueError(f"signal takes a signal that can be caught, such as SIGUSR2, "
                          f"not {text!r}")
