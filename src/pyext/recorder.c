@@ -17,13 +17,13 @@
 #include "pyext/recorder.h"
 
 #include "pyext/compat.h"
+#include "pyext/complaint.h"
 #include "pyext/durations.h"
 #include "pyext/program_argument.h"
 #include "pyext/recorder_heap.h"
 #include "pyext/recorder_look.h"
 #include "pyext/recorder_source.h"
 #include "pyext/snapshot_to.h"
-#include "render/render.h"
 #include "tracer/process_look.h"
 #include "tracer/recording.h"
 #include "tracer/series.h"
@@ -37,7 +37,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -62,8 +61,7 @@ typedef struct recorder {
     bool follows_forks;
     int signal; /* on which a snapshot is taken; 0: none                     */
     mw_wanted_heaps heaps;
-    struct stat standard_error; /* as it was at the start                          */
-    bool has_standard_error;
+    mw_complaint complaint;
 
     pthread_t thread;
     bool has_thread;
@@ -80,8 +78,7 @@ typedef struct recorder {
     mw_wanted_look wanted;
     mw_point last;             /* what was seen last under the GIL        */
     uint64_t longest_pause_ns; /* that a look held the GIL */
-    bool has_complained;
-    bool has_missed; /* the tracing was over when a snapshot was due */
+    bool has_missed;           /* the tracing was over when a snapshot was due */
 } recorder;
 
 static recorder the_recorder = {.busy = PTHREAD_MUTEX_INITIALIZER};
@@ -91,49 +88,15 @@ static bool is_ours(const recorder *self, recorder_state state)
     return self->state == state && self->pid == getpid();
 }
 
-/* ── saying ──────────────────────────────────────────────────────────────────────── */
-
-static void note_standard_error(recorder *self)
-{
-    self->has_standard_error = fstat(STDERR_FILENO, &self->standard_error) == 0;
-}
-
-/* Writes to stderr as the program found it; not into a file that took its number. */
-static void say(const recorder *self, const char *text)
-{
-    struct stat now;
-
-    if (!self->has_standard_error || fstat(STDERR_FILENO, &now) != 0 ||
-        now.st_dev != self->standard_error.st_dev || now.st_ino != self->standard_error.st_ino)
-        return;
-    if (write(STDERR_FILENO, text, strlen(text)) < 0)
-        return; /* nobody is listening */
-}
-
-/* [why] may have a file's name in it, which is to move no terminal's cursor. */
-static void complain(recorder *self, const char *what, const char *why)
-{
-    mw_buffer text;
-
-    if (self->has_complained)
-        return;
-    self->has_complained = true;
-    mw_buffer_init(&text, mw_alloc_system());
-    mw_sink_format(&text.sink, "memwhy: %s: ", what);
-    mw_sink_clean(&text.sink, why, strlen(why), UINT32_MAX);
-    mw_sink_text(&text.sink, "\n");
-    say(self, text.bytes == NULL ? "" : text.bytes);
-    mw_buffer_done(&text);
-}
-
 /* ── looks, with `busy` held ─────────────────────────────────────────────────────── */
 
 static void complain_of(recorder *self, mw_status status, const mw_error *error)
 {
     if (status == MW_NO_MEMORY)
-        complain(self, "the capture has a gap", "there was no memory for a snapshot");
+        mw_complaint_make(&self->complaint, "the capture has a gap",
+                          "there was no memory for a snapshot");
     else
-        complain(self, "the capture cannot be written for now", error->text);
+        mw_complaint_make(&self->complaint, "the capture cannot be written for now", error->text);
 }
 
 /* Room for the epoch is made before it begins, so that both know of it or neither. */
@@ -188,9 +151,10 @@ static void write_seen(recorder *self, mw_status status, mw_seen *seen)
         return;
     }
     if (seen->was_deaf)
-        complain(self, "the capture has a gap",
-                 "memwhy's hooks were taken out, as tracemalloc.stop() does with those of whoever "
-                 "began after it; they are back");
+        mw_complaint_make(
+            &self->complaint, "the capture has a gap",
+            "memwhy's hooks were taken out, as tracemalloc.stop() does with those of whoever "
+            "began after it; they are back");
     if (status == MW_OK)
         status = mw_recorder_develop(seen);
     if (status == MW_OK)
@@ -241,7 +205,7 @@ static void record_heap(recorder *self, mw_gil_of_caller gil)
         return;
     if (mw_recorder_heap(&self->recording, &self->heaps, self->wanted.start_ns, gil, &pause_ns,
                          &error) != MW_OK)
-        complain(self, "the capture has a heap less", error.text);
+        mw_complaint_make(&self->complaint, "the capture has a heap less", error.text);
     if (pause_ns > self->longest_pause_ns)
         self->longest_pause_ns = pause_ns;
 }
@@ -324,7 +288,8 @@ static void start_thread(recorder *self)
     mw_quiet_leave(quiet);
     self->has_thread = error == 0;
     if (error != 0)
-        complain(self, "the capture will have the last snapshot only", strerror(error));
+        mw_complaint_make(&self->complaint, "the capture will have the last snapshot only",
+                          strerror(error));
 }
 
 /* Waits for the thread to come to an end, but not for ever, should the disk hang.  The GIL is
@@ -414,7 +379,7 @@ static void begin(recorder *self, pid_t parent, making when)
     self->wanted.first_epoch = mw_recorded_epoch(self->wanted.recorded);
     self->last = (mw_point){.snapshot = MW_NO_SNAPSHOT};
     self->longest_pause_ns = 0;
-    self->has_complained = self->has_missed = false;
+    self->complaint.is_made = self->has_missed = false;
     self->pauses = 0;
     atomic_store(&self->snapshot_wanted, false);
     atomic_store(&self->heap_wanted, false);
@@ -701,12 +666,13 @@ static PyObject *record_start(PyObject *module, PyObject *args, PyObject *kwargs
     self->follows_forks = follows != 0;
     self->signal = number;
     self->heaps = (mw_wanted_heaps){heap_at_exit != 0, heap_signal, texts == 0};
-    note_standard_error(self);
+    mw_complaint_init(&self->complaint);
     if (wants_peak && recorded == MW_RECORDED_EXACTLY)
         mw_tracer_keep_peak(&mw_the_tracer, true);
     begin(self, (pid_t)parent, parent == 0 ? MAKE_NOW : MAKE_WHEN_DUE);
     if (catch_signal(self->signal) != 0 || catch_signal(self->heaps.signal) != 0)
-        complain(self, "a signal for the capture cannot be caught", strerror(errno));
+        mw_complaint_make(&self->complaint, "a signal for the capture cannot be caught",
+                          strerror(errno));
     Py_RETURN_NONE;
 }
 
