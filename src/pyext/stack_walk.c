@@ -3,6 +3,7 @@
 
 #include "pyext/code_registry.h"
 #include "pyext/frame_marks_check.h"
+#include "pyext/known_steps.h"
 #include "pyext/mechanisms.h"
 #include "pyext/region_steps.h"
 
@@ -14,31 +15,7 @@ typedef struct remembered_frame {
     mw_path path;      /* up to and including this frame        */
 } remembered_frame;
 
-/* A step inward that was taken before: [path] is that of the instruction at [address] called
- * from [caller].  That never changes while the code object lives, so a step that is found
- * is right whichever frame took it. */
-typedef struct known_step {
-    uint64_t key;    /* address, and the epoch in which it meant that                   */
-    uint32_t caller; /* path number                                                     */
-    uint32_t path;   /* path number, and whether the code suits lasting marks: SUITS    */
-} known_step;
-
-#define SUITS UINT32_C(0x80000000)
-
-/* What does not depend on the caller: a deep walk meets few instructions in many frames. */
-typedef struct known_instruction {
-    uint64_t key; /* as above; 0 where it may not be remembered */
-    mw_instruction instruction;
-    uint32_t suits; /* SUITS or 0 */
-} known_instruction;
-
-enum {
-    HINT_BITS = 9,
-    STEP_BITS = 11,
-    INSTRUCTION_BITS = 10,
-    EPOCH_SHIFT = 48, /* an address has no more bits */
-    EPOCH_COUNT = 1 << 16,
-};
+enum { HINT_BITS = 9 };
 
 /* What was last seen of a stack: the frames from [0], which carries a mark or is the
  * outermost, inward to those that could not be marked.  The frames newly found by a walk
@@ -46,8 +23,6 @@ enum {
 static struct {
     const PyThreadState *thread;
     uint64_t thread_id;       /* never reused, as the address of a thread state is    */
-    uint64_t code_deaths;     /* of the tracer, when the addresses below were good    */
-    uint64_t epoch;           /* a new one where they lose their meaning              */
     mw_path root;             /* of the thread's paths                                */
     mw_path base;             /* of the caller of frames[0]                           */
     bool is_anchored;         /* a mark in frames[0] says so; else it has no caller   */
@@ -59,8 +34,6 @@ static struct {
     mw_py_frame **fresh;
     uint32_t fresh_count;
     uint32_t fresh_capacity;
-    known_step steps[1 << STEP_BITS];                      /* by the frame's address */
-    known_instruction instructions[1 << INSTRUCTION_BITS]; /* by their own           */
 } stack;
 
 enum {
@@ -81,18 +54,11 @@ static void reset(void)
     stack.is_anchored = false;
 }
 
-static void forget_instructions(void)
-{
-    memset(stack.steps, 0, sizeof stack.steps);
-    memset(stack.instructions, 0, sizeof stack.instructions);
-}
-
 /* What is remembered of instructions means nothing any more. */
 static void begin_epoch(void)
 {
     stack.depth = 0;
-    if (++stack.epoch % EPOCH_COUNT == 0)
-        forget_instructions();
+    mw_known_steps_begin_epoch();
 }
 
 size_t mw_stack_walk_memory_bytes(void)
@@ -112,11 +78,6 @@ static uint32_t mix(const mw_py_frame *frame)
 static uint32_t *hint_of(const mw_py_frame *frame)
 {
     return &stack.hints[mix(frame) % (1 << HINT_BITS)];
-}
-
-static known_step *step_of(const mw_py_frame *frame)
-{
-    return &stack.steps[mix(frame) % (1 << STEP_BITS)];
 }
 
 static __attribute__((noinline)) mw_status grow_fresh(void)
@@ -359,7 +320,7 @@ static inline bool row_holds(const mw_tracer *tracer, const PyThreadState *threa
     uint32_t index = *hint_of(frame);
 
     if (index >= stack.depth || row[index].frame != frame ||
-        stack.code_deaths != tracer->code_deaths || (!stack.is_anchored && !is_of_thread(thread)))
+        mw_the_known_steps.code_deaths != tracer->code_deaths || (!stack.is_anchored && !is_of_thread(thread)))
         return false;
     *ret_path = row[index].path;
     while (mw_frames_address(row[index].frame) == row[index].address) {
@@ -457,58 +418,6 @@ static mw_status remember_unmarked(mw_py_frame *frame, mw_path path, marked_fram
     return status;
 }
 
-/* An instruction before RESUME counts in a generator's frame and is passed over in a
- * function's, so the step depends on more than the instruction. */
-static bool may_be_known(const mw_py_frame *frame, const PyCodeObject *code)
-{
-    return code == NULL || !mw_frames_is_before_resume(frame, code);
-}
-
-static uint64_t key_of(const mw_py_frame *frame)
-{
-    return mw_frames_address(frame) | stack.epoch << EPOCH_SHIFT;
-}
-
-static known_instruction *place_of(const mw_py_frame *frame)
-{
-    uintptr_t address = mw_frames_address(frame);
-
-    return &stack.instructions[(address >> 1 ^ address >> 11) % (1 << INSTRUCTION_BITS)];
-}
-
-/* Looks an instruction up that is not remembered.  It is from now on, unless its code's
- * death would go unheard: not every code object is bound once a budget is used up. */
-static __attribute__((noinline)) mw_status learn_instruction(mw_tracer *tracer,
-                                                             const mw_py_frame *frame,
-                                                             known_instruction *ret_known)
-{
-    const PyCodeObject *code = mw_frames_code(frame);
-    mw_instruction *found = &ret_known->instruction;
-    mw_status status = mw_code_registry_instruction(tracer, frame, found);
-
-    if (status != MW_OK)
-        return status;
-    ret_known->key = 0;
-    ret_known->suits = 0;
-    if (code != NULL && mw_locals_marks_suit(code, stack.epoch))
-        ret_known->suits = SUITS;
-    if (!may_be_known(frame, code) ||
-        (code != NULL && mw_code_table_find(&tracer->codes, mw_frames_address(frame)).index == 0))
-        return MW_OK;
-    ret_known->key = key_of(frame);
-    *place_of(frame) = *ret_known;
-    return MW_OK;
-}
-
-static inline mw_status know_instruction(mw_tracer *tracer, const mw_py_frame *frame,
-                                         known_instruction *ret_known)
-{
-    *ret_known = *place_of(frame);
-    if (__builtin_expect(ret_known->key == key_of(frame), 1))
-        return MW_OK;
-    return learn_instruction(tracer, frame, ret_known);
-}
-
 /* The frames of a walk on their way inward. */
 typedef struct inward {
     mw_tracer *tracer;
@@ -542,13 +451,13 @@ static __attribute__((noinline)) mw_status take_steps(inward *way)
     mw_py_frame **outermost = &stack.fresh[stack.fresh_count];
     uint32_t fitting = stack.fresh_count < BATCH ? stack.fresh_count : BATCH;
     uint32_t count = mw_region_steps_none_in(outermost - 1, fitting);
-    known_instruction known[BATCH];
+    mw_known_instruction known[BATCH];
     mw_instruction instructions[BATCH] = {0};
     mw_path paths[BATCH];
     mw_status status = MW_OK;
 
     for (uint32_t index = 0; index < count && status == MW_OK; index++) {
-        status = know_instruction(tracer, outermost[-1 - (int64_t)index], &known[index]);
+        status = mw_known_steps_instruction(tracer, outermost[-1 - (int64_t)index], &known[index]);
         instructions[index] = known[index].instruction;
     }
     if (status == MW_OK)
@@ -558,8 +467,8 @@ static __attribute__((noinline)) mw_status take_steps(inward *way)
         uint32_t suits = known[index].suits;
 
         if (known[index].key != 0)
-            *step_of(frame) =
-                (known_step){known[index].key, way->path.index, paths[index].index | suits};
+            *mw_known_steps_place(frame) =
+                (mw_known_step){known[index].key, way->path.index, paths[index].index | suits};
         status = settle(way, frame, paths[index], suits);
     }
     return status;
@@ -573,15 +482,15 @@ static mw_status intern_fresh(mw_tracer *tracer, const PyThreadState *thread, be
 
     while (stack.fresh_count > 0 && status == MW_OK) {
         mw_py_frame *frame = stack.fresh[stack.fresh_count - 1];
-        known_step step = *step_of(frame);
+        mw_known_step step = *mw_known_steps_place(frame);
 
         if (__builtin_expect(mw_regions_are_in_force(), 0) && frame != from.anchor) {
             status = enter_regions(tracer, frame, &way.path);
             if (status != MW_OK)
                 break;
         }
-        if (__builtin_expect(step.key == key_of(frame) && step.caller == way.path.index, 1)) {
-            status = settle(&way, frame, (mw_path){step.path & ~SUITS}, step.path & SUITS);
+        if (__builtin_expect(step.key == mw_known_steps_key(frame) && step.caller == way.path.index, 1)) {
+            status = settle(&way, frame, (mw_path){step.path & ~MW_KNOWN_SUITS}, step.path & MW_KNOWN_SUITS);
         } else {
             status = take_steps(&way);
         }
@@ -600,9 +509,9 @@ static mw_status walk(mw_tracer *tracer, const PyThreadState *thread, mw_py_fram
     /* Only a mark proves a stack of whatever thread. */
     if (!stack.is_anchored && __builtin_expect(!is_of_thread(thread), 0))
         reset();
-    if (__builtin_expect(stack.code_deaths != tracer->code_deaths, 0)) {
+    if (__builtin_expect(mw_the_known_steps.code_deaths != tracer->code_deaths, 0)) {
         begin_epoch();
-        stack.code_deaths = tracer->code_deaths;
+        mw_the_known_steps.code_deaths = tracer->code_deaths;
     }
     status = collect(tracer, thread, frame, &from);
     if (status == MW_OK)
