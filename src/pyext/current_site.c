@@ -3,15 +3,6 @@
 
 const PyInterpreterState *mw_main_interpreter;
 
-/* An instruction before RESUME counts in a generator's frame and is passed over in a
- * function's, which the cache could not tell apart. */
-static bool may_be_cached(const mw_py_frame *frame)
-{
-    const PyCodeObject *code = frame != NULL ? mw_frames_code(frame) : NULL;
-
-    return code == NULL || !mw_frames_is_before_resume(frame, code);
-}
-
 mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_frame *frame,
                              size_t size_bytes, uint64_t key)
 {
@@ -25,7 +16,7 @@ mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_fram
         status = mw_tracer_site(tracer, path, MW_DOMAIN_PYTHON, size_bytes, &site);
     if (status != MW_OK)
         return (mw_site){0};
-    if (may_be_cached(frame))
+    if (frame == NULL || !mw_stack_marks_is_strange(frame))
         mw_site_cache_put(&tracer->cache, key, caller, site);
     return site;
 }

@@ -27,25 +27,33 @@ static inline bool mw_current_owns_main_lane(const PyThreadState *thread)
 mw_site mw_current_site_find(mw_tracer *tracer, mw_path caller, const mw_py_frame *frame,
                              size_t size_bytes, uint64_t key);
 
+/* The site of [frame], the innermost, which is called from [caller]. */
+static inline mw_site mw_current_site_called_from(mw_tracer *tracer, mw_path caller,
+                                                  const mw_py_frame *frame, size_t size_bytes)
+{
+    uint32_t size_class =
+        size_bytes <= MW_SITE_SIZE_FIXED ? (uint32_t)size_bytes : MW_SITE_CACHE_VARIABLE;
+    uint64_t key =
+        mw_site_cache_key(&tracer->cache, frame != NULL ? mw_frames_address(frame) : 0, size_class);
+    mw_site site = {0};
+
+    if (frame == NULL || __builtin_expect(!mw_stack_marks_is_strange(frame), 1))
+        site = mw_site_cache_find(&tracer->cache, key, caller);
+    if (__builtin_expect(site.index == 0, 0))
+        site = mw_current_site_find(tracer, caller, frame, size_bytes, key);
+    return site;
+}
+
 /* The site; 0 when out of memory, MW_SITE_UNWANTED where nothing is to be recorded. */
 static inline mw_site mw_current_site(mw_tracer *tracer, const PyThreadState *thread,
                                       size_t size_bytes)
 {
     mw_py_frame *frame = mw_frames_innermost(thread);
-    uint32_t size_class =
-        size_bytes <= MW_SITE_SIZE_FIXED ? (uint32_t)size_bytes : MW_SITE_CACHE_VARIABLE;
     mw_path caller;
-    mw_site site;
-    uint64_t key;
 
     if (__builtin_expect(mw_stack_walk_caller(tracer, thread, frame, &caller) != MW_OK, 0))
         return (mw_site){0};
-    key =
-        mw_site_cache_key(&tracer->cache, frame != NULL ? mw_frames_address(frame) : 0, size_class);
-    site = mw_site_cache_find(&tracer->cache, key, caller);
-    if (__builtin_expect(site.index == 0, 0))
-        site = mw_current_site_find(tracer, caller, frame, size_bytes, key);
-    return site;
+    return mw_current_site_called_from(tracer, caller, frame, size_bytes);
 }
 
 /* As mw_current_site for 1 to MW_SITE_SIZE_FIXED bytes, or 0 if it takes more than a look at

@@ -22,7 +22,8 @@
 
 enum {
     MW_FRAMES_MARK_FIRST = 2, /* 1 is what the collector of 3.14.0 to 3.14.4 writes */
-    MW_FRAMES_MARK_LAST = 255,
+    MW_FRAMES_MARK_END = 255,
+    MW_FRAMES_MARK_LAST = 255,  /* the self-check's */
     MW_FRAMES_MARK_NEVER = 256, /* does not fit into a byte */
     MW_FRAMES_MARK_SURVIVES_CALLS = 1,
     MW_FRAMES_OWNER_SHIFT = 16,
@@ -111,4 +112,34 @@ static inline bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, uint3
     *ret_value = (uint32_t)(mark >> MW_FRAMES_VALUE_SHIFT);
     return ((uint32_t)mark >> MW_FRAMES_OWNER_SHIFT) ==
            session << (MW_FRAMES_VISITED_SHIFT - MW_FRAMES_OWNER_SHIFT);
+}
+
+/* What vouches for the values of a session, and the value of path 0. */
+typedef struct mw_mark_origin {
+    uint32_t voucher;
+    uint32_t first_value;
+} mw_mark_origin;
+
+/* Does not fit into two bytes. */
+#define MW_FRAMES_MARK_ORIGIN_NONE                                                                 \
+    {                                                                                              \
+        UINT32_C(0x10000), 0                                                                       \
+    }
+
+static inline mw_mark_origin mw_frames_mark_origin(uint32_t session, uint32_t first_value)
+{
+    return (mw_mark_origin){session << (MW_FRAMES_VISITED_SHIFT - MW_FRAMES_OWNER_SHIFT),
+                            first_value};
+}
+
+static inline uint64_t mw_frames_mark_of(mw_mark_origin origin, uint32_t path)
+{
+    return (uint64_t)(origin.first_value + path) << MW_FRAMES_VALUE_SHIFT |
+           (uint64_t)origin.voucher << MW_FRAMES_OWNER_SHIFT;
+}
+
+static inline bool mw_frames_mark_is_of(uint64_t mark, mw_mark_origin origin, uint32_t *ret_path)
+{
+    *ret_path = (uint32_t)(mark >> MW_FRAMES_VALUE_SHIFT) - origin.first_value;
+    return ((uint32_t)mark >> MW_FRAMES_OWNER_SHIFT) == origin.voucher;
 }

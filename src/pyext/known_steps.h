@@ -39,15 +39,31 @@ typedef struct mw_known_instruction {
 
 typedef struct mw_known_steps {
     uint64_t epoch;
-    uint64_t code_deaths;                                /* of the tracer, when it began   */
-    mw_known_step steps[1 << MW_KNOWN_STEP_BITS];        /* by the frame's address         */
-    mw_known_instruction instructions[1 << MW_KNOWN_INSTRUCTION_BITS]; /* by their own     */
+    uint64_t code_deaths; /* of the tracer, when it began   */
+    mw_known_step steps[1 << MW_KNOWN_STEP_BITS];
+    mw_known_instruction instructions[1 << MW_KNOWN_INSTRUCTION_BITS];
 } mw_known_steps;
 
 extern mw_known_steps mw_the_known_steps __attribute__((visibility("hidden")));
 
 /* What is remembered means nothing any more. */
 void mw_known_steps_begin_epoch(void);
+
+/* Whether no code has died since the epoch began. */
+static inline bool mw_known_steps_are_of(const mw_tracer *tracer)
+{
+    return mw_the_known_steps.code_deaths == tracer->code_deaths;
+}
+
+/* Begins a new one if any has: before something is looked up that is not certain to be of this
+ * epoch. */
+static inline void mw_known_steps_refresh(const mw_tracer *tracer)
+{
+    if (__builtin_expect(mw_known_steps_are_of(tracer), 1))
+        return;
+    mw_known_steps_begin_epoch();
+    mw_the_known_steps.code_deaths = tracer->code_deaths;
+}
 
 /* Looks an instruction up that is not remembered.  It is from now on, unless its code's death
  * would go unheard, or it is another step in another frame; then the key is 0. */
@@ -59,12 +75,27 @@ static inline uint64_t mw_known_steps_key(const mw_py_frame *frame)
     return mw_frames_address(frame) | mw_the_known_steps.epoch << MW_KNOWN_EPOCH_SHIFT;
 }
 
-static inline mw_known_step *mw_known_steps_place(const mw_py_frame *frame)
+static inline mw_known_step *mw_known_steps_place(const mw_py_frame *frame, mw_path caller)
 {
-    uintptr_t address = (uintptr_t)frame;
-    uint32_t mixed = (uint32_t)(address >> 4 ^ address >> 13);
+    uint32_t mixed = ((uint32_t)(mw_frames_address(frame) >> 1) ^ caller.index) * MW_GOLDEN_32;
 
-    return &mw_the_known_steps.steps[mixed % (1 << MW_KNOWN_STEP_BITS)];
+    return &mw_the_known_steps.steps[mixed >> (32 - MW_KNOWN_STEP_BITS)];
+}
+
+static inline mw_path mw_known_step_path(const mw_known_step *step)
+{
+    return (mw_path){step->path & ~MW_KNOWN_SUITS};
+}
+
+/* The step that [frame] takes from [caller], if it is remembered; else NULL. */
+static inline const mw_known_step *mw_known_steps_find(const mw_py_frame *frame, mw_path caller)
+{
+    const mw_known_step *step = mw_known_steps_place(frame, caller);
+
+    if (__builtin_expect(step->key == mw_known_steps_key(frame), 1) &&
+        __builtin_expect(step->caller == caller.index, 1))
+        return step;
+    return NULL;
 }
 
 static inline mw_known_instruction *mw_known_steps_place_of_instruction(const mw_py_frame *frame)
@@ -75,7 +106,18 @@ static inline mw_known_instruction *mw_known_steps_place_of_instruction(const mw
     return &mw_the_known_steps.instructions[mixed % (1 << MW_KNOWN_INSTRUCTION_BITS)];
 }
 
-/* The instruction that [frame] runs. */
+/* The instruction that [frame] runs, if it is remembered, and what is remembered still means
+ * anything. */
+static inline bool mw_known_steps_at_once(const mw_tracer *tracer, const mw_py_frame *frame,
+                                          mw_instruction *ret_instruction)
+{
+    const mw_known_instruction *known = mw_known_steps_place_of_instruction(frame);
+
+    *ret_instruction = known->instruction;
+    return known->key == mw_known_steps_key(frame) && mw_known_steps_are_of(tracer);
+}
+
+/* The instruction that [frame] runs; after mw_known_steps_refresh. */
 static inline mw_status mw_known_steps_instruction(mw_tracer *tracer, const mw_py_frame *frame,
                                                    mw_known_instruction *ret_known)
 {

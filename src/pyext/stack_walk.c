@@ -6,6 +6,7 @@
 #include "pyext/known_steps.h"
 #include "pyext/mechanisms.h"
 #include "pyext/region_steps.h"
+#include "pyext/short_walk.h"
 
 enum { DEPTH_MAXIMUM = MW_STACK_DEPTH_MAXIMUM };
 
@@ -23,6 +24,7 @@ enum { HINT_BITS = 9 };
 static struct {
     const PyThreadState *thread;
     uint64_t thread_id;       /* never reused, as the address of a thread state is    */
+    uint64_t epoch;           /* of known steps, when the addresses below were good   */
     mw_path root;             /* of the thread's paths                                */
     mw_path base;             /* of the caller of frames[0]                           */
     bool is_anchored;         /* a mark in frames[0] says so; else it has no caller   */
@@ -43,7 +45,7 @@ enum {
 };
 
 mw_stack_marks mw_the_stack_marks = {
-    .session = MW_FRAMES_MARK_NEVER,
+    .origin = MW_FRAMES_MARK_ORIGIN_NONE,
     .looks_per_check = LOOKS_PER_CHECK,
 };
 
@@ -52,13 +54,6 @@ static void reset(void)
     stack.thread = NULL;
     stack.depth = 0;
     stack.is_anchored = false;
-}
-
-/* What is remembered of instructions means nothing any more. */
-static void begin_epoch(void)
-{
-    stack.depth = 0;
-    mw_known_steps_begin_epoch();
 }
 
 size_t mw_stack_walk_memory_bytes(void)
@@ -110,76 +105,7 @@ static mw_status push_remembered(mw_py_frame *frame, mw_path path)
     return MW_OK;
 }
 
-/* ── marks ───────────────────────────────────────────────────────────────────────── */
-
-static inline bool read_lasting(const mw_tracer *tracer, const mw_py_frame *frame,
-                                mw_path *ret_caller)
-{
-    return mw_stack_walk_is_mark(tracer, mw_frames_read_lasting(frame), ret_caller);
-}
-
-/* Either of a frame's two marks. */
-static inline bool read_any(const mw_tracer *tracer, const mw_py_frame *frame, mw_path *ret_caller)
-{
-    return mw_frames_may_be_marked(frame) && (mw_stack_walk_read_mark(tracer, frame, ret_caller) ||
-                                              read_lasting(tracer, frame, ret_caller));
-}
-
-/* Whether what is known of [caller] may be left in frames of [thread] now.  A trace
- * function may let the frame that it was called from jump: the one case in which a caller
- * moves while its callee lives.  So nothing is left while one runs. */
-static bool may_mark(const PyThreadState *thread, mw_path caller)
-{
-    return mw_stack_walk_has_marks() && thread->tracing == 0 &&
-           caller.index <= MW_FRAMES_MARK_VALUE_MAXIMUM - mw_the_stack_marks.first_value;
-}
-
-static uint64_t mark_for(mw_path caller)
-{
-    const mw_stack_marks *marks = &mw_the_stack_marks;
-
-    return mw_frames_make_mark(marks->session, marks->first_value + caller.index);
-}
-
-static void mark_innermost(const PyThreadState *thread, mw_py_frame *frame, mw_path caller)
-{
-    if (may_mark(thread, caller) && mw_frames_can_carry(frame))
-        mw_frames_write_mark(frame, mark_for(caller));
-}
-
-/* What became of a frame that waits for a call to return. */
-typedef enum outer_mark {
-    UNMARKABLE, /* to be compared in a row                                */
-    PASSED,     /* could carry a mark and was not given one: see is_due   */
-    MARKED,
-} outer_mark;
-
-/* Whether the frame [distance] away from the innermost of a walk is given a lasting mark.
- * Each costs an object, and most of a deep stack returns without ever being looked at
- * again.  At these distances a walk that begins where n frames have returned meets a mark
- * before it has passed n more. */
-static inline bool is_due(uint32_t distance)
-{
-    return (distance & (distance - 1)) == 0;
-}
-
-/* A generator's mark would be lost when it is resumed, before it is read twice: such
- * frames are compared in a row. */
-static inline outer_mark mark_outer(const PyThreadState *thread, mw_py_frame *frame, mw_path caller,
-                                    uint32_t suits, uint32_t distance)
-{
-    if (mw_frames_is_generator(frame) || !may_mark(thread, caller))
-        return UNMARKABLE;
-    if (mw_frames_can_carry(frame)) {
-        mw_frames_write_mark(frame, mark_for(caller));
-        return MARKED;
-    }
-    if (suits == 0)
-        return UNMARKABLE;
-    if (!is_due(distance))
-        return PASSED;
-    return mw_locals_mark_write(frame, mark_for(caller)) ? MARKED : UNMARKABLE;
-}
+/* ── the walk outward ────────────────────────────────────────────────────────────── */
 
 /* From the path of the caller of [frame] to the one that a mark of [frame] would hold: with
  * the regions that the frame has entered. */
@@ -189,8 +115,6 @@ static inline mw_status enter_regions(mw_tracer *tracer, const mw_py_frame *fram
         return MW_OK;
     return mw_region_steps_take(tracer, frame, path);
 }
-
-/* ── the walk outward ────────────────────────────────────────────────────────────── */
 
 /* Where [frame] stands among the remembered frames below [top], or -1.  The hint may have
  * been overwritten.  Frames of one stack chunk lie at rising addresses, so those above
@@ -249,7 +173,8 @@ static bool base_holds(const mw_tracer *tracer)
 
     if (!stack.is_anchored)
         return mw_frames_caller(stack.frames[0].frame) == NULL;
-    return read_any(tracer, stack.frames[0].frame, &caller) && caller.index == stack.base.index;
+    return mw_stack_marks_read_any(tracer, stack.frames[0].frame, &caller) &&
+           caller.index == stack.base.index;
 }
 
 /* Where the fresh frames begin: what is called from where. */
@@ -319,8 +244,8 @@ static inline bool row_holds(const mw_tracer *tracer, const PyThreadState *threa
     const remembered_frame *row = stack.frames;
     uint32_t index = *hint_of(frame);
 
-    if (index >= stack.depth || row[index].frame != frame ||
-        mw_the_known_steps.code_deaths != tracer->code_deaths || (!stack.is_anchored && !is_of_thread(thread)))
+    if (index >= stack.depth || row[index].frame != frame || !mw_known_steps_are_of(tracer) ||
+        stack.epoch != mw_the_known_steps.epoch || (!stack.is_anchored && !is_of_thread(thread)))
         return false;
     *ret_path = row[index].path;
     while (mw_frames_address(row[index].frame) == row[index].address) {
@@ -344,7 +269,7 @@ static mw_status collect(mw_tracer *tracer, const PyThreadState *thread, mw_py_f
 
     stack.fresh_count = 0;
     while (frame != NULL && status == MW_OK) {
-        bool is_marked = read_any(tracer, frame, &ret_beginning->path);
+        bool is_marked = mw_stack_marks_read_any(tracer, frame, &ret_beginning->path);
         int64_t found = is_marked ? -1 : find_remembered(frame, top);
         int64_t reached;
         int64_t changed;
@@ -405,7 +330,7 @@ static mw_status remember_unmarked(mw_py_frame *frame, mw_path path, marked_fram
     if (anchor->frame != NULL) {
         /* Without a mark, for want of objects, the row does not hold, and is walked anew. */
         if (anchor->is_passed)
-            (void)mw_locals_mark_write(anchor->frame, mark_for(anchor->caller));
+            (void)mw_locals_mark_write(anchor->frame, mw_stack_marks_mark_for(anchor->caller));
         stack.depth = 0;
         stack.base = anchor->caller;
         stack.is_anchored = true;
@@ -431,15 +356,15 @@ typedef struct inward {
 static inline mw_status settle(inward *way, mw_py_frame *frame, mw_path path, uint32_t suits)
 {
     mw_path caller = way->path;
-    outer_mark mark = MARKED;
+    mw_outer_mark mark = MW_OUTER_MARKED;
 
     stack.fresh_count--;
     way->path = path;
     if (frame != way->from.anchor)
-        mark = mark_outer(way->thread, frame, caller, suits, stack.fresh_count);
-    if (mark == UNMARKABLE)
+        mark = mw_stack_marks_write_outer(way->thread, frame, caller, suits, stack.fresh_count);
+    if (mark == MW_OUTER_UNMARKABLE)
         return remember_unmarked(frame, path, &way->anchor, &way->from.kept);
-    way->anchor = (marked_frame){frame, caller, path, mark == PASSED};
+    way->anchor = (marked_frame){frame, caller, path, mark == MW_OUTER_PASSED};
     return MW_OK;
 }
 
@@ -467,7 +392,7 @@ static __attribute__((noinline)) mw_status take_steps(inward *way)
         uint32_t suits = known[index].suits;
 
         if (known[index].key != 0)
-            *mw_known_steps_place(frame) =
+            *mw_known_steps_place(frame, way->path) =
                 (mw_known_step){known[index].key, way->path.index, paths[index].index | suits};
         status = settle(way, frame, paths[index], suits);
     }
@@ -482,18 +407,16 @@ static mw_status intern_fresh(mw_tracer *tracer, const PyThreadState *thread, be
 
     while (stack.fresh_count > 0 && status == MW_OK) {
         mw_py_frame *frame = stack.fresh[stack.fresh_count - 1];
-        mw_known_step step = *mw_known_steps_place(frame);
+        const mw_known_step *step;
 
         if (__builtin_expect(mw_regions_are_in_force(), 0) && frame != from.anchor) {
             status = enter_regions(tracer, frame, &way.path);
             if (status != MW_OK)
                 break;
         }
-        if (__builtin_expect(step.key == mw_known_steps_key(frame) && step.caller == way.path.index, 1)) {
-            status = settle(&way, frame, (mw_path){step.path & ~MW_KNOWN_SUITS}, step.path & MW_KNOWN_SUITS);
-        } else {
-            status = take_steps(&way);
-        }
+        step = mw_known_steps_find(frame, way.path);
+        status = step != NULL ? settle(&way, frame, mw_known_step_path(step), step->path)
+                              : take_steps(&way);
     }
     *ret_path = way.path;
     return status;
@@ -509,9 +432,10 @@ static mw_status walk(mw_tracer *tracer, const PyThreadState *thread, mw_py_fram
     /* Only a mark proves a stack of whatever thread. */
     if (!stack.is_anchored && __builtin_expect(!is_of_thread(thread), 0))
         reset();
-    if (__builtin_expect(mw_the_known_steps.code_deaths != tracer->code_deaths, 0)) {
-        begin_epoch();
-        mw_the_known_steps.code_deaths = tracer->code_deaths;
+    mw_known_steps_refresh(tracer);
+    if (__builtin_expect(stack.epoch != mw_the_known_steps.epoch, 0)) {
+        stack.depth = 0;
+        stack.epoch = mw_the_known_steps.epoch;
     }
     status = collect(tracer, thread, frame, &from);
     if (status == MW_OK)
@@ -590,8 +514,8 @@ static __attribute__((noinline)) mw_status look_further(mw_tracer *tracer,
             status = enter_regions(tracer, frame, ret_path);
         if (status != MW_OK)
             return status;
-        mark_innermost(thread, frame, *ret_path);
-        mw_the_stack_marks.until_check -= mw_stack_walk_has_marks();
+        mw_stack_marks_write_innermost(thread, frame, *ret_path);
+        mw_the_stack_marks.until_check -= mw_stack_marks_in_force();
         if (!stack.is_raw)
             mw_locals_marks_replenish();
     }
@@ -600,22 +524,37 @@ static __attribute__((noinline)) mw_status look_further(mw_tracer *tracer,
     return status;
 }
 
-mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *thread,
-                                      mw_py_frame *frame, mw_path *ret_path)
+/* A look that found no mark in [frame]. */
+static __attribute__((noinline)) mw_status look_outward(mw_tracer *tracer,
+                                                        const PyThreadState *thread,
+                                                        mw_py_frame *frame, mw_path *ret_path)
 {
-    bool is_found;
+    bool is_found = mw_short_walk(tracer, thread, mw_frames_caller(frame), ret_path);
 
-    if (frame == NULL)
-        return walk(tracer, thread, NULL, ret_path);
-    is_found = mw_stack_walk_read_mark(tracer, frame, ret_path);
-    if (!is_found && read_lasting(tracer, frame, ret_path)) {
-        is_found = true;
-        mark_innermost(thread, frame, *ret_path);
+    if (is_found) {
+        mw_stack_marks_write_innermost(thread, frame, *ret_path);
         mw_the_stack_marks.until_check--;
     }
+    if (!stack.is_raw)
+        mw_locals_marks_replenish();
     if (is_found && __builtin_expect(mw_the_stack_marks.until_check != 0, 1))
         return MW_OK;
     return look_further(tracer, thread, frame, is_found, ret_path);
+}
+
+mw_status mw_stack_walk_caller_slowly(mw_tracer *tracer, const PyThreadState *thread,
+                                      mw_py_frame *frame, mw_path *ret_path)
+{
+    if (frame == NULL)
+        return walk(tracer, thread, NULL, ret_path);
+    if (__builtin_expect(mw_stack_marks_read(tracer, frame, ret_path), 0))
+        return look_further(tracer, thread, frame, true, ret_path);
+    if (!mw_stack_marks_read_lasting(tracer, frame, ret_path))
+        return look_outward(tracer, thread, frame, ret_path);
+    mw_stack_marks_write_innermost(thread, frame, *ret_path);
+    if (__builtin_expect(--mw_the_stack_marks.until_check != 0, 1))
+        return MW_OK;
+    return look_further(tracer, thread, frame, true, ret_path);
 }
 
 mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path *ret_path)
@@ -636,25 +575,38 @@ mw_status mw_stack_walk(mw_tracer *tracer, const PyThreadState *thread, mw_path 
 /* Why marks have been switched off for good; NULL while they have not. */
 static const char *reason_against_marks;
 
-/* The session whose values are being used up; the last, which is the self-check's, when
- * all are. */
+/* The session whose values are being used up, MW_FRAMES_MARK_END when all are; and which of its
+ * values is that of path 0. */
 static uint32_t session = MW_FRAMES_MARK_FIRST;
+static uint32_t first_value;
+
+static void put_marks_in_force(void)
+{
+    mw_the_stack_marks.origin = mw_frames_mark_origin(session, first_value);
+    mw_the_stack_marks.path_limit = MW_FRAMES_MARK_VALUE_MAXIMUM - first_value;
+}
+
+static void put_marks_off(void)
+{
+    mw_the_stack_marks.origin = (mw_mark_origin)MW_FRAMES_MARK_ORIGIN_NONE;
+    mw_the_stack_marks.path_limit = 0;
+}
 
 void mw_stack_walk_begin(void)
 {
     const char *reason = reason_against_marks;
 
     reset();
-    begin_epoch();
+    mw_known_steps_begin_epoch();
     mw_region_steps_begin();
     plan_next_check(0);
     if (reason == NULL)
-        reason = session < MW_FRAMES_MARK_LAST ? mw_frame_marks_objection()
-                                               : "all their values have been used";
+        reason = session < MW_FRAMES_MARK_END ? mw_frame_marks_objection()
+                                              : "all their values have been used";
     if (mw_mechanism_is_disabled(MW_MECHANISM_MARKS))
         reason = "switched off by MEMWHY_DISABLE";
     if (reason == NULL)
-        mw_the_stack_marks.session = session;
+        put_marks_in_force();
     mw_mechanism_report(MW_MECHANISM_MARKS, reason == NULL,
                         reason == NULL ? "their self-check passed" : reason);
 }
@@ -662,19 +614,17 @@ void mw_stack_walk_begin(void)
 /* Half of a session's values are left to the tables that come: those beyond go unmarked. */
 static void leave_values_behind(const mw_tracer *tracer)
 {
-    mw_stack_marks *marks = &mw_the_stack_marks;
-
-    if (tracer->paths.count > MW_FRAMES_MARK_VALUE_MAXIMUM / 2 - marks->first_value) {
-        marks->first_value = 0;
-        session += session < MW_FRAMES_MARK_LAST;
+    if (tracer->paths.count > MW_FRAMES_MARK_VALUE_MAXIMUM / 2 - first_value) {
+        first_value = 0;
+        session += session < MW_FRAMES_MARK_END;
     } else {
-        marks->first_value += tracer->paths.count;
+        first_value += tracer->paths.count;
     }
 }
 
 void mw_stack_walk_end(const mw_tracer *tracer)
 {
-    mw_the_stack_marks.session = MW_FRAMES_MARK_NEVER;
+    put_marks_off();
     leave_values_behind(tracer);
     reset();
 }
@@ -682,10 +632,13 @@ void mw_stack_walk_end(const mw_tracer *tracer)
 void mw_stack_walk_forget_all(const mw_tracer *tracer)
 {
     reset();
-    if (!mw_stack_walk_has_marks())
+    if (!mw_stack_marks_in_force())
         return;
     leave_values_behind(tracer);
-    mw_the_stack_marks.session = session < MW_FRAMES_MARK_LAST ? session : MW_FRAMES_MARK_NEVER;
+    if (session < MW_FRAMES_MARK_END)
+        put_marks_in_force();
+    else
+        put_marks_off();
 }
 
 void mw_stack_walk_forget_row(void)
@@ -696,7 +649,7 @@ void mw_stack_walk_forget_row(void)
 void mw_stack_walk_disable_marks(void)
 {
     reason_against_marks = "a mark and a walk of the stack differed";
-    mw_the_stack_marks.session = MW_FRAMES_MARK_NEVER;
+    put_marks_off();
     mw_mechanism_report(MW_MECHANISM_MARKS, false, reason_against_marks);
 }
 

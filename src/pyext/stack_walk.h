@@ -37,52 +37,17 @@
 #pragma once
 
 #include "pyext/frames.h"
+#include "pyext/stack_marks.h"
 #include "tracer/tracer.h"
 
 /* Deeper stacks than this are recorded as if they began here. */
 enum { MW_STACK_DEPTH_MAXIMUM = 1 << 24 };
 
-typedef struct mw_stack_marks {
-    uint32_t session;         /* MW_FRAMES_MARK_NEVER while marks are off                */
-    uint32_t first_value;     /* of the tables in force: the value of path 0             */
-    uint32_t until_check;     /* looks until one is compared with a plain walk           */
-    uint32_t looks_per_check; /* 4096, but in tests                                      */
-    uint64_t checks;          /* comparisons since the process began                     */
-    uint64_t mismatches;      /* of them; the first switches marks off                   */
-} mw_stack_marks;
-
-extern mw_stack_marks mw_the_stack_marks __attribute__((visibility("hidden")));
-
-static inline bool mw_stack_walk_has_marks(void)
-{
-    return mw_the_stack_marks.session != MW_FRAMES_MARK_NEVER;
-}
-
-/* The path that [mark] names, if it is one of ours and of the tables in force. */
-static inline bool mw_stack_walk_is_mark(const mw_tracer *tracer, uint64_t mark,
-                                         mw_path *ret_caller)
-{
-    uint32_t value;
-
-    if (!mw_frames_mark_belongs(mark, mw_the_stack_marks.session, &value))
-        return false;
-    /* Unsigned: an older value wraps around and is out of range too. */
-    ret_caller->index = value - mw_the_stack_marks.first_value;
-    return ret_caller->index < tracer->paths.count;
-}
-
-/* The path of the caller of [frame], if a mark says so. */
-static inline bool mw_stack_walk_read_mark(const mw_tracer *tracer, const mw_py_frame *frame,
-                                           mw_path *ret_caller)
-{
-    return mw_stack_walk_is_mark(tracer, mw_frames_read_mark(frame), ret_caller);
-}
-
 /* The path of the caller of [frame], if its mark says it and need not be compared now. */
 static inline bool mw_stack_walk_caller_at_once(const mw_tracer *tracer, const mw_py_frame *frame,
                                                 mw_path *ret_path)
 {
-    if (__builtin_expect(!mw_stack_walk_read_mark(tracer, frame, ret_path), 0))
+    if (__builtin_expect(!mw_stack_marks_read(tracer, frame, ret_path), 0))
         return false;
     if (__builtin_expect(--mw_the_stack_marks.until_check != 0, 1))
         return true;
@@ -101,7 +66,7 @@ static inline mw_status mw_stack_walk_caller(mw_tracer *tracer, const PyThreadSt
                                              mw_py_frame *frame, mw_path *ret_path)
 {
     if (__builtin_expect(frame != NULL, 1) &&
-        __builtin_expect(mw_stack_walk_read_mark(tracer, frame, ret_path), 1) &&
+        __builtin_expect(mw_stack_marks_read(tracer, frame, ret_path), 1) &&
         __builtin_expect(--mw_the_stack_marks.until_check != 0, 1))
         return MW_OK;
     return mw_stack_walk_caller_slowly(tracer, thread, frame, ret_path);

@@ -509,7 +509,7 @@ static PyObject *check_marks(PyObject *module, PyObject *arguments)
         return NULL;
     if (every != 0)
         mw_stack_walk_check_every(every);
-    return Py_BuildValue("(NKK)", PyBool_FromLong(mw_stack_walk_has_marks()),
+    return Py_BuildValue("(NKK)", PyBool_FromLong(mw_stack_marks_in_force()),
                          (unsigned long long)mw_the_stack_marks.checks,
                          (unsigned long long)mw_the_stack_marks.mismatches);
 }
