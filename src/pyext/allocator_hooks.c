@@ -137,6 +137,13 @@ ALWAYS_INLINE void remember(mw_tracer *tracer, mw_guard guard, enum domain domai
         remember_raw(tracer, guard, block, size);
 }
 
+/* Before a block is taken that may have to be put back: as what it is by now. */
+static void settle_birth(mw_tracer *tracer, mw_guard guard, enum domain domain, const void *block)
+{
+    if (domain != RAW && mw_current_owns_main_lane(mw_frames_thread_of_gil()))
+        mw_births_settle(tracer, guard, (uintptr_t)block);
+}
+
 static void restore(mw_tracer *tracer, mw_guard guard, void *block, const taken_block *taken)
 {
     mw_tracer_restore(tracer, guard, (uintptr_t)block, taken->main);
@@ -203,8 +210,10 @@ ALWAYS_INLINE void *traced_realloc(enum domain domain, void *block, size_t size)
     if (__builtin_expect(is_quiet(), 0))
         return next->realloc(next->ctx, block, size);
     guard = mw_guard_enter();
-    if (block != NULL)
+    if (block != NULL) {
+        settle_birth(&mw_the_tracer, guard, domain, block);
         forget(&mw_the_tracer, guard, domain, block, &taken);
+    }
     moved = next->realloc(next->ctx, block, size);
     if (__builtin_expect(moved != NULL, 1))
         remember(&mw_the_tracer, guard, domain, moved, size);

@@ -134,6 +134,7 @@ static mw_status bind_code(mw_tracer *tracer, const mw_py_frame *frame, PyCodeOb
     status = intern_code(&tracer->codes, code, module_name(frame), ret_code);
     if (status != MW_OK)
         return status;
+    mw_births_settle(tracer, (mw_guard){true}, (uintptr_t)code);
     if (!mw_block_store_watch(&tracer->blocks, (uintptr_t)code, block_bytes(code)))
         return MW_NO_MEMORY;
     return mw_code_table_bind(&tracer->codes, (uintptr_t)code, (uintptr_t)code->co_code_adaptive,

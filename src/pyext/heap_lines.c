@@ -102,10 +102,22 @@ static void end_finding(mw_heap_lines *lines)
     mw_hash_index_done(&lines->index);
 }
 
+/* Sites that are made after this are of blocks that no node has. */
+static void settle_births(void)
+{
+    bool was_inside = mw_guard_is_inside;
+    mw_guard guard = mw_guard_enter();
+
+    mw_births_settle_all(&mw_the_tracer, guard);
+    if (!was_inside)
+        mw_guard_leave(guard);
+}
+
 mw_status mw_heap_lines_begin(mw_heap_lines *ret_lines, mw_alloc *alloc)
 {
     mw_status status;
 
+    settle_births();
     *ret_lines = (mw_heap_lines){.alloc = alloc, .site_count = mw_the_tracer.sites.count};
     mw_hash_index_init(&ret_lines->index, alloc);
     ret_lines->of_site = mw_alloc_array(alloc, ret_lines->site_count, sizeof *ret_lines->of_site);

@@ -7,41 +7,61 @@
 #pragma once
 
 #include "pyext/current_site.h"
-#include "tracer/retag.h"
+#include "pyext/known_steps.h"
 
-/* Out of line: whatever takes more than a look at the block's page, one at the frame's mark
- * and one at the cache. */
+/* Whatever mw_reborn_again does not do: the block at [address] has been an object before.
+ * Blocks that are not known stay so: they are older than the tracing, and tracemalloc does not
+ * adopt them either. */
 void mw_reborn_slowly(mw_tracer *tracer, uintptr_t address);
 
-/* The block at [address] has been an object before.  Blocks that are not known stay so:
- * they are older than the tracing, and tracemalloc does not adopt them either.  Returns
- * false, having done nothing, if it is to be done slowly. */
-static inline bool mw_reborn_at_once(mw_tracer *tracer, uintptr_t address)
+/* The same for a block whose last birth is noted (tracer/births.h), by one look at the frame's
+ * mark and one at what is known of its instruction; false, having done nothing, if that does not
+ * do. */
+static inline bool mw_reborn_again(mw_tracer *tracer, uintptr_t address)
 {
     const PyThreadState *thread = mw_frames_thread_of_gil();
-    mw_retag_place place;
-    size_t size_bytes;
-    uint32_t *label;
-    mw_site site;
+    mw_birth *birth = mw_births_place(&tracer->births, address);
+    const mw_py_frame *frame;
+    mw_instruction instruction;
+    mw_path caller;
 
-    if (__builtin_expect(!mw_current_owns_main_lane(thread), 0))
+    if (__builtin_expect(birth->address != address, 0) ||
+        __builtin_expect(!mw_current_owns_main_lane(thread), 0))
         return false;
-    place = mw_retag_find(tracer, address, &label, &size_bytes);
-    if (__builtin_expect(place != MW_RETAG_HERE, 0))
-        return place == MW_RETAG_UNKNOWN;
-    site = mw_current_site_at_once(tracer, thread, size_bytes);
-    return __builtin_expect(site.index != 0, 1) && mw_retag_at_once(tracer, label, site);
+    frame = mw_frames_innermost(thread);
+    if (__builtin_expect(frame == NULL, 0) ||
+        __builtin_expect(!mw_known_steps_at_once(tracer, frame, &instruction), 0) ||
+        __builtin_expect(!mw_stack_walk_caller_at_once(tracer, frame, &caller), 0))
+        return false;
+    birth->caller = caller;
+    birth->instruction = instruction;
+    return true;
 }
 
-/* To be called for each object that is created, whatever thread and interpreter it is in.
- * While nothing is traced no block has a label, so there is nothing to ask first. */
+/* Where the block of [object] begins. */
+static inline uintptr_t mw_reborn_address(PyObject *object)
+{
+    return (uintptr_t)object - py_preheader_bytes(Py_TYPE(object));
+}
+
+/* To be called for each object that is created, whatever thread and interpreter it is in, with
+ * where its block begins: whether the block is no older than the object, so that nothing is to
+ * be done.  While nothing is traced no block has a label, so there is nothing to ask first. */
+static inline bool mw_reborn_is_new(mw_tracer *tracer, uintptr_t address)
+{
+    uintptr_t newest_address = tracer->newest_address;
+
+    tracer->newest_address = 0;
+    return __builtin_expect(address == newest_address, 1);
+}
+
+/* All of it. */
 static inline void mw_reborn_object(PyObject *object)
 {
     mw_tracer *tracer = &mw_the_tracer;
-    uintptr_t address = (uintptr_t)object - py_preheader_bytes(Py_TYPE(object));
+    uintptr_t address = mw_reborn_address(object);
 
-    if (__builtin_expect(address != tracer->newest_address, 0) &&
-        __builtin_expect(!mw_reborn_at_once(tracer, address), 0))
+    if (!mw_reborn_is_new(tracer, address) &&
+        __builtin_expect(!mw_reborn_again(tracer, address), 0))
         mw_reborn_slowly(tracer, address);
-    tracer->newest_address = 0;
 }

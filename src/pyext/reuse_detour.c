@@ -10,6 +10,8 @@
 
 #include <dlfcn.h>
 
+#define NOINLINE __attribute__((noinline))
+
 enum { NEW_REFERENCE, TRACK, UNTRACK, DETOUR_COUNT };
 
 static mw_detour detours[DETOUR_COUNT];
@@ -20,13 +22,40 @@ static bool has_track;
 /* What on_new_reference has been told last, for the proof. */
 static const PyObject *newest;
 
-static int on_new_reference(PyObject *object)
+/* Out of line and called last, each of them, so that what is left saves no registers. */
+static NOINLINE int pass_on(PyObject *object)
 {
     int (*original)(PyObject *) = (int (*)(PyObject *))detours[NEW_REFERENCE].original;
 
+    return original(object);
+}
+
+static inline int finish(PyObject *object)
+{
+    return __builtin_expect(mw_standard_tracer_is_deceived(), 1) ? -1 : pass_on(object);
+}
+
+static NOINLINE int on_rebirth_slowly(PyObject *object)
+{
+    mw_reborn_slowly(&mw_the_tracer, mw_reborn_address(object));
+    return finish(object);
+}
+
+static NOINLINE int on_rebirth(PyObject *object, uintptr_t address)
+{
+    if (__builtin_expect(!mw_reborn_again(&mw_the_tracer, address), 0))
+        return on_rebirth_slowly(object);
+    return finish(object);
+}
+
+static int on_new_reference(PyObject *object)
+{
+    uintptr_t address = mw_reborn_address(object);
+
     newest = object;
-    mw_reborn_object(object);
-    return mw_standard_tracer_is_deceived() ? -1 : original(object);
+    if (!mw_reborn_is_new(&mw_the_tracer, address))
+        return on_rebirth(object, address);
+    return finish(object);
 }
 
 enum { NOT_TRACING = -2 }; /* as PyTraceMalloc_Track says it */

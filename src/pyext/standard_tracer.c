@@ -24,8 +24,13 @@ static int *the_flag;        /* NULL: it was never raised                       
 static bool is_raised;       /* for our sake, or it would be if the module did not trace */
 static bool is_half_started; /* the standard module, by us: it has its buffer        */
 static const PyObject *asked;
-static _Atomic bool is_tracing; /* the standard module, by somebody else */
-static _Atomic bool is_known;   /* whether is_tracing is kept up to date */
+
+_Atomic mw_standard_state mw_the_standard_tracer = MW_STANDARD_UNKNOWN;
+
+static bool is(mw_standard_state state)
+{
+    return mw_the_standard_tracer == state;
+}
 
 /* The module's table of methods belongs to CPython and is never freed.  Our wrappers stay in
  * it, so that whoever starts or stops the standard module is seen at any time. */
@@ -127,7 +132,7 @@ static PyObject *ask(enum function function, PyObject *module, PyObject *argumen
     PyObject *result;
     int former;
 
-    if (!is_raised || is_tracing)
+    if (!is_raised || is(MW_STANDARD_TRACING))
         return originals[function](module, argument);
     former = *the_flag;
     *the_flag = 0;
@@ -163,9 +168,9 @@ static PyObject *stop(PyObject *module, PyObject *ignored)
 {
     PyObject *result;
 
-    if (!is_known || !is_tracing)
+    if (!is(MW_STANDARD_TRACING))
         return ask(STOP, module, ignored);
-    is_tracing = false;
+    mw_the_standard_tracer = MW_STANDARD_QUIET;
     result = originals[STOP](module, ignored);
     settle_flag();
     /* It has put back the allocators that it found when it was started, maybe before us. */
@@ -178,13 +183,13 @@ static PyObject *start(PyObject *module, PyObject *const *arguments, Py_ssize_t 
 {
     PyObject *result;
 
-    if (!is_known || is_tracing)
+    if (!is(MW_STANDARD_QUIET))
         return original_start()(module, arguments, count);
     if (is_half_started)
         half_stop();
     result = original_start()(module, arguments, count);
-    is_tracing = *the_flag != 0;
-    if (!is_tracing)
+    mw_the_standard_tracer = *the_flag != 0 ? MW_STANDARD_TRACING : MW_STANDARD_QUIET;
+    if (is(MW_STANDARD_QUIET))
         settle_flag();
     /* Where there is no memory for the buffer either, that error may have been dropped. */
     if (result == NULL && !PyErr_Occurred())
@@ -274,10 +279,9 @@ const char *mw_standard_tracer_raise(int *flag)
     for (int function = 0; function < FUNCTION_COUNT; function++)
         definitions[function]->ml_meth = wrappers[function].wrapper;
     the_flag = flag;
-    is_tracing = *flag != 0;
-    is_known = true;
+    mw_the_standard_tracer = *flag != 0 ? MW_STANDARD_TRACING : MW_STANDARD_QUIET;
     is_raised = true;
-    if (!is_tracing)
+    if (is(MW_STANDARD_QUIET))
         settle_flag();
     if (*flag != 0)
         return NULL;
@@ -289,7 +293,7 @@ void mw_standard_tracer_lower(void)
 {
     if (!is_raised)
         return;
-    if (!is_tracing)
+    if (!is(MW_STANDARD_TRACING))
         clear_flag();
     is_raised = false;
 }
@@ -299,7 +303,7 @@ void mw_standard_tracer_retire(void)
     mw_standard_tracer_lower();
     if (is_half_started)
         half_stop();
-    is_known = false;
+    mw_the_standard_tracer = MW_STANDARD_UNKNOWN;
 }
 
 const PyObject *mw_standard_tracer_pretend_object(void)
@@ -312,11 +316,6 @@ const PyObject *mw_standard_tracer_pretend_object(void)
     object.ob_refcnt = 2;
     Py_DECREF(&object);
     return &object;
-}
-
-bool mw_standard_tracer_is_deceived(void)
-{
-    return is_known && !is_tracing;
 }
 
 const PyObject *mw_standard_tracer_asked(void)

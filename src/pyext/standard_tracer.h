@@ -32,6 +32,7 @@
 
 #include "pyext/compat.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* Whether _PyTraceMalloc_NewReference must be lent; PyRefTracer serves since 3.13.  And
@@ -43,6 +44,15 @@
 #endif
 
 #if MW_HAS_STANDARD_TRACER
+
+/* What the standard module does when it is asked by others than us. */
+typedef enum mw_standard_state {
+    MW_STANDARD_UNKNOWN, /* we do not follow it */
+    MW_STANDARD_QUIET,
+    MW_STANDARD_TRACING,
+} mw_standard_state;
+
+extern _Atomic mw_standard_state mw_the_standard_tracer __attribute__((visibility("hidden")));
 
 /* Finds the functions of _tracemalloc, once, at import; they may be hidden later
  * (memwhy.tracemalloc.install).  Raises nothing: the flag cannot be raised then. */
@@ -62,7 +72,11 @@ const PyObject *mw_standard_tracer_pretend_object(void);
 
 /* Whether the standard module is not tracing, whatever its flag says.  False too where we
  * cannot tell, since we never raised its flag: then it says the truth.  Without the GIL too. */
-bool mw_standard_tracer_is_deceived(void);
+static inline bool mw_standard_tracer_is_deceived(void)
+{
+    return atomic_load_explicit(&mw_the_standard_tracer, memory_order_relaxed) == MW_STANDARD_QUIET;
+}
+
 /* The object whose traceback somebody is asking the standard module for; NULL as a rule. */
 const PyObject *mw_standard_tracer_asked(void);
 

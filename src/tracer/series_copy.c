@@ -98,9 +98,9 @@ mw_status mw_series_copy_new(mw_tracer *tracer, mw_guard guard, mw_series_parts 
     mw_series_copy *copy;
     mw_status status;
 
-    (void)guard;
     if (!tracer->is_active)
         return MW_UNSUPPORTED;
+    mw_births_settle_all(tracer, guard);
     copy = mw_alloc_new(alloc, sizeof *copy);
     if (copy == NULL)
         return MW_NO_MEMORY;

@@ -22,6 +22,9 @@ enum {
     MW_SITE_CACHE_VARIABLE = 1023, /* the size class of large blocks, in ten bits    */
 };
 
+/* No address of an instruction has this bit: it is in the half that programs do not have. */
+#define MW_SITE_CACHE_NUMBER (UINT64_C(1) << (MW_SITE_CACHE_SIZE_SHIFT - 1))
+
 typedef struct mw_site_cache_entry {
     uint64_t key; /* generation, size class, address */
     uint32_t caller;
@@ -38,6 +41,13 @@ static inline uint64_t mw_site_cache_key(const mw_site_cache *cache, uintptr_t a
                                          uint32_t size_class)
 {
     return address | (uint64_t)size_class << MW_SITE_CACHE_SIZE_SHIFT | cache->generation;
+}
+
+/* The same of an instruction's number. */
+static inline uint64_t mw_site_cache_key_of_number(const mw_site_cache *cache,
+                                                   mw_instruction instruction, uint32_t size_class)
+{
+    return mw_site_cache_key(cache, MW_SITE_CACHE_NUMBER | instruction.index, size_class);
 }
 
 static inline uint32_t mw_site_cache_slot(uint64_t key, mw_path caller)

@@ -87,6 +87,7 @@ static void forget_everything(mw_tracer *tracer)
     mw_code_table_done(&tracer->codes);
     mw_start_filters_forget(&tracer->filters);
     tracer->unwanted_sites = 0;
+    tracer->births = (mw_births){0};
     forget_peak(tracer);
     tracer->threads = (mw_threads){0};
     tracer->live_bytes = 0;
@@ -163,6 +164,7 @@ static mw_status begin(mw_tracer *tracer, mw_alloc *alloc)
     if (status == MW_OK && tracer->epoch != 0)
         status = enter_epoch(tracer, tracer->epoch);
     tracer->is_active = status == MW_OK;
+    tracer->births.may_wait = status == MW_OK && tracer->filters.count == 0;
     if (status != MW_OK) {
         forget_everything(tracer);
         take_filters_away(tracer);
@@ -241,7 +243,8 @@ bool mw_tracer_is_consistent(mw_tracer *tracer)
     return is_consistent && mw_code_table_is_consistent(&tracer->codes) &&
            mw_path_trie_is_consistent(&tracer->paths) &&
            mw_site_table_is_consistent(&tracer->sites) &&
-           mw_block_store_is_consistent(&tracer->blocks) && live_bytes_are_counted(tracer);
+           mw_block_store_is_consistent(&tracer->blocks) && mw_births_are_consistent(tracer) &&
+           live_bytes_are_counted(tracer);
 }
 
 /* ── epochs ──────────────────────────────────────────────────────────────────────── */
@@ -250,7 +253,7 @@ mw_status mw_tracer_begin_epoch(mw_tracer *tracer, mw_guard guard, uint32_t *ret
 {
     mw_status status = MW_OK;
 
-    (void)guard;
+    mw_births_settle_all(tracer, guard);
     if (tracer->epoch == MW_SITE_EPOCH_MAXIMUM ||
         mw_budget_stage(&tracer->budget) >= MW_STAGE_FOLDED)
         return MW_LIMIT;
@@ -281,6 +284,7 @@ static void copy_sites(mw_tracer *tracer)
     mw_peak *peak = &tracer->peak;
     struct timespec now = {0};
 
+    mw_births_settle_all(tracer, (mw_guard){true});
     /* Without memory now, perhaps with the next step. */
     peak->threshold_bytes =
         live_bytes + (step_bytes > MW_PEAK_STEP_BYTES ? step_bytes : MW_PEAK_STEP_BYTES);
@@ -459,6 +463,13 @@ static void subtract(mw_tracer *tracer, mw_site site, size_t size_bytes)
     mw_tracer_add_live(tracer, -bytes);
 }
 
+/* A watched block has gone. */
+static void tell_of_end(mw_tracer *tracer, mw_guard guard, uintptr_t address)
+{
+    if (!mw_births_drop(&tracer->births, address))
+        mw_tracer_forget_code(tracer, guard, address);
+}
+
 /* Empties a label that is about to be overwritten: the block was freed where no hook saw
  * it, for example through another domain than it came from. */
 void mw_tracer_displace(mw_tracer *tracer, mw_guard guard, uintptr_t address, uint32_t *label)
@@ -470,7 +481,7 @@ void mw_tracer_displace(mw_tracer *tracer, mw_guard guard, uintptr_t address, ui
     if (site.index != 0)
         subtract(tracer, site, mw_site_table_entry(&tracer->sites, site)->size);
     if (is_watched)
-        mw_tracer_forget_code(tracer, guard, address);
+        tell_of_end(tracer, guard, address);
 }
 
 /* Empties an entry of the map likewise. */
@@ -598,6 +609,7 @@ void mw_tracer_move(mw_tracer *tracer, mw_guard guard, uintptr_t address, mw_sit
     uint32_t *label = mw_block_store_find_small(&tracer->blocks, address);
     mw_address_entry *block;
 
+    mw_births_settle(tracer, guard, address);
     if (site.index == MW_SITE_UNWANTED) {
         drop(tracer, guard, address);
         return;

@@ -19,6 +19,7 @@
 #include "core/block_store.h"
 #include "core/budget.h"
 #include "core/snapshot.h"
+#include "tracer/births.h"
 #include "tracer/options.h"
 #include "tracer/peak.h"
 #include "tracer/raw_lane.h"
@@ -49,6 +50,7 @@ typedef struct mw_tracer {
     uint64_t lost_bytes;
     mw_peak peak;   /* the sites at that time, if somebody wants them             */
     uint32_t epoch; /* of a series, in which blocks are born now                  */
+    mw_births births;
     mw_raw_lane raw;
 } mw_tracer;
 

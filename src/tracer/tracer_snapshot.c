@@ -192,7 +192,7 @@ mw_status mw_tracer_snapshot(mw_tracer *tracer, mw_guard guard, mw_alloc *alloc,
     mw_translation_plan plan = {
         .frame_limit = tracer->frame_limit, .codes = &tracer->codes, .paths = &tracer->paths};
 
-    (void)guard;
+    mw_births_settle_all(tracer, guard);
     plan.add = add_everything;
     plan.context = tracer;
     return mw_translation_snapshot(&plan, alloc, ret_snapshot);
@@ -205,7 +205,7 @@ mw_status mw_tracer_snapshot_block(mw_tracer *tracer, mw_guard guard, uint32_t d
     mw_translation_plan plan = {
         .frame_limit = tracer->frame_limit, .codes = &tracer->codes, .paths = &tracer->paths};
 
-    (void)guard;
+    mw_births_settle(tracer, guard, address);
     plan.add = add_known_block;
     plan.context = &wanted;
     return mw_translation_snapshot(&plan, alloc, ret_snapshot);

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "testing.h"
-#include "tracer/tracer.h"
+#include "tracer/retag.h"
 
 enum {
     FUNCTIONS = 4,
@@ -367,6 +367,7 @@ static inline void fail_to_reallocate(mw_tracer *tracer, tracer_twin *twin, uint
     uint64_t lost = lost_blocks(tracer);
     taken_block taken;
 
+    mw_births_settle(tracer, guard, address_of(place));
     forget(tracer, guard, address_of(place), &taken);
     restore(tracer, guard, address_of(place), &taken);
     if (lost_blocks(tracer) != lost)
@@ -395,13 +396,66 @@ static inline void move(mw_tracer *tracer, tracer_twin *twin, mw_random *random,
     mw_guard_leave(guard);
 }
 
+/* An object is born in a small block of a known page: what pyext/reborn.c does. */
+static inline void give_birth(mw_tracer *tracer, mw_guard guard, uintptr_t address,
+                              fake_stack stack, mw_site site)
+{
+    mw_birth *birth = mw_births_place(&tracer->births, address);
+    fake_stack caller = {stack.calls / (CALLS + 1), stack.thread};
+    uint32_t call = stack.calls % (CALLS + 1) - 1;
+    mw_instruction instruction;
+    size_t size_bytes;
+    uint32_t *label;
+    mw_code code;
+    mw_path path;
+
+    if (mw_retag_find(tracer, address, &label, &size_bytes) != MW_RETAG_HERE)
+        return;
+    if (!tracer->births.may_wait || !mw_births_wants(birth, address)) {
+        mw_births_settle(tracer, guard, address);
+        mw_retag(tracer, guard, label, site);
+        mw_births_ask(tracer, &tracer->births, birth, address);
+        return;
+    }
+    CHECK_OK(fake_path(&tracer->codes, &tracer->paths, caller, &path));
+    CHECK_OK(fake_code(&tracer->codes, call / LINES, &code));
+    CHECK_OK(
+        mw_code_table_instruction(&tracer->codes, code, 2 * (int32_t)(call % LINES), &instruction));
+    mw_births_note(tracer, address, label, path, instruction);
+}
+
+/* Once or twice in one block, at several places. */
+static inline void be_born(mw_tracer *tracer, tracer_twin *twin, mw_random *random, uint32_t place)
+{
+    mw_guard guard = mw_guard_enter();
+
+    for (uint32_t times = 1 + mw_random_below(random, 3); times > 0; times--) {
+        fake_stack stack = random_stack(random);
+        size_t size_bytes;
+        uint32_t *label;
+        mw_site site;
+
+        if (mw_retag_find(tracer, address_of(place), &label, &size_bytes) != MW_RETAG_HERE ||
+            stack.calls == 0 || fake_site(tracer, stack, size_bytes, &site) != MW_OK)
+            continue;
+        give_birth(tracer, guard, address_of(place), stack, site);
+        twin->blocks[place].stack = stack;
+        twin->blocks[place].epoch = tracer->epoch;
+    }
+    mw_guard_leave(guard);
+}
+
 /* A raw block may not replace one of the main lane, nor the reverse: an address belongs to
  * one lane. */
 static inline void step(mw_tracer *tracer, tracer_twin *twin, mw_random *random)
 {
     uint32_t place = mw_random_below(random, PLACES);
 
-    switch (mw_random_below(random, 12)) {
+    switch (mw_random_below(random, 14)) {
+    case 12:
+    case 13:
+        be_born(tracer, twin, random, place);
+        break;
     case 0:
         fail_to_reallocate(tracer, twin, place);
         break;
