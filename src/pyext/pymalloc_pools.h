@@ -108,9 +108,9 @@ static inline void *mw_pool_extend(mw_pool *pool)
 }
 
 /* insert_to_usedpool: the pool is no longer full, and comes back as the first of its ring. */
-static inline void mw_pool_insert(mw_pool *pool)
+static inline void mw_pool_insert(mw_pool_head *pools, mw_pool *pool)
 {
-    mw_pool_head *head = &mw_the_pools[pool->class_index];
+    mw_pool_head *head = &pools[pool->class_index];
 
     pool->next = head->next;
     pool->previous = mw_pool_ring(head);
@@ -138,23 +138,30 @@ static inline void *mw_pool_pop(mw_pool_head *pools, size_t size_bytes)
     return block;
 }
 
-/* pymalloc_free: returns false, having done nothing, if pymalloc itself must be asked, since
+/* pymalloc_free, of a block of [pool] that is not its last. */
+static inline void mw_pool_put(mw_pool_head *pools, mw_pool *pool, void *block)
+{
+    void *free_block = pool->free_block;
+
+    *(void **)block = free_block;
+    pool->free_block = block;
+    pool->live.count--;
+    if (__builtin_expect(free_block == NULL, 0))
+        mw_pool_insert(pools, pool);
+}
+
+/* The same of any: returns false, having done nothing, if pymalloc itself must be asked, since
  * the pool would be empty.  [block] has come out of a pool of [units] * 16 bytes. */
 static inline bool mw_pool_push(void *block, uint32_t units)
 {
     mw_pool *pool = mw_pool_of(block);
-    void *free_block = pool->free_block;
 
     /* The class tells that it still is that pool: somebody may have freed the block past our
      * hooks. */
     if (__builtin_expect(pool->live.count == 1, 0) ||
         __builtin_expect(pool->class_index + 1 != units, 0))
         return false;
-    *(void **)block = free_block;
-    pool->free_block = block;
-    pool->live.count--;
-    if (__builtin_expect(free_block == NULL, 0))
-        mw_pool_insert(pool);
+    mw_pool_put(mw_the_pools, pool, block);
     return true;
 }
 

@@ -19,11 +19,12 @@
 #include "pyext/compat.h"
 #include "pyext/current_site.h"
 #include "pyext/hook_chain.h"
-#include "pyext/pymalloc_pools.h"
+#include "pyext/seen_pools.h"
 #include "pyext/stack_walk.h"
 #include "tracer/sampler.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 #define NOINLINE      static __attribute__((noinline))
@@ -92,6 +93,7 @@ NOINLINE void *malloc_slowly(enum mw_hook_domain domain, size_t size)
     guard = mw_sampler_enter();
     is_hit = mw_sampler_hits(&mw_the_sampler, guard, size);
     block = next->malloc(next->ctx, size);
+    mw_seen_pools_drop(block);
     if (is_hit && block != NULL)
         record(&mw_the_sampler, guard, block, size);
     mw_sampler_leave(guard);
@@ -111,6 +113,7 @@ NOINLINE void *calloc_slowly(enum mw_hook_domain domain, size_t count, size_t si
     guard = mw_sampler_enter();
     is_hit = mw_sampler_hits(&mw_the_sampler, guard, count * size);
     block = next->calloc(next->ctx, count, size);
+    mw_seen_pools_drop(block);
     if (is_hit && block != NULL)
         record(&mw_the_sampler, guard, block, count * size);
     mw_sampler_leave(guard);
@@ -136,7 +139,9 @@ NOINLINE void *realloc_slowly(enum mw_hook_domain domain, void *block, size_t si
     if (block != NULL && mw_sampler_may_know(sampler, (uintptr_t)block))
         is_known = forget(sampler, guard, block, &taken);
     is_hit = mw_sampler_hits(sampler, guard, size);
+    mw_seen_pools_drop(block);
     moved = next->realloc(next->ctx, block, size);
+    mw_seen_pools_drop(moved);
     if (moved == NULL && is_known)
         restore(sampler, guard, &taken);
     else if (moved != NULL && is_hit)
@@ -153,18 +158,34 @@ NOINLINE void free_slowly(enum mw_hook_domain domain, void *block)
 
     if (!mw_the_sample_clock.is_inside)
         forget(&mw_the_sampler, (mw_guard){true}, block, NULL);
+    mw_seen_pools_drop(block);
     next->free(next->ctx, block);
 }
 
 /* ── the hooks ───────────────────────────────────────────────────────────────────── */
 
+/* What was found when the hooks last went into the chain. */
+static mw_pool_head *pools_beneath = mw_no_pools;
+
 /* A block of at most MW_SAMPLE_SMALL_MAXIMUM bytes straight out of one of pymalloc's pools,
- * which saves the call; or NULL, if pymalloc must be asked.  It goes back through pymalloc. */
+ * which saves the call; or NULL, if pymalloc must be asked. */
 ALWAYS_INLINE void *pooled_malloc(size_t size)
 {
+    void *block;
+
     if (size == 0 || !mw_current_owns_main_lane(mw_frames_thread_of_gil()))
         return NULL;
-    return mw_pool_pop(mw_the_sampled_pools, size);
+    block = mw_pool_pop(mw_the_sampled_pools, size);
+    if (__builtin_expect(block != NULL, 1))
+        mw_seen_pools_add(block);
+    return block;
+}
+
+/* Of a small block by the allocator beneath: not by way of a pool that we know. */
+ALWAYS_INLINE void *unseen(void *block)
+{
+    mw_seen_pools_drop(block);
+    return block;
 }
 
 ALWAYS_INLINE void *sampled_malloc(enum mw_hook_domain domain, size_t size)
@@ -175,20 +196,27 @@ ALWAYS_INLINE void *sampled_malloc(enum mw_hook_domain domain, size_t size)
 
     if (__builtin_expect(!mw_sampler_passes(&mw_the_sampler, size), 0))
         return malloc_slowly(domain, size);
-    block = domain != MW_HOOK_RAW ? pooled_malloc(size) : NULL;
-    return block != NULL ? block : next->malloc(next->ctx, size);
+    if (domain == MW_HOOK_RAW)
+        return next->malloc(next->ctx, size);
+    block = pooled_malloc(size);
+    return block != NULL ? block : unseen(next->malloc(next->ctx, size));
 }
 
 ALWAYS_INLINE void *sampled_calloc(enum mw_hook_domain domain, size_t count, size_t size)
 {
     const PyMemAllocatorEx *next = &wrapped[domain];
+    void *block;
 
     /* A small product of small factors; everything else is looked at slowly. */
     if (__builtin_expect((count | size) > MW_SAMPLE_SMALL_MAXIMUM ||
                              !mw_sampler_passes(&mw_the_sampler, count * size),
                          0))
         return calloc_slowly(domain, count, size);
-    return next->calloc(next->ctx, count, size);
+    if (domain == MW_HOOK_RAW)
+        return next->calloc(next->ctx, count, size);
+    block = pooled_malloc(count * size);
+    return block != NULL ? memset(block, 0, count * size)
+                         : unseen(next->calloc(next->ctx, count, size));
 }
 
 ALWAYS_INLINE void sampled_free(enum mw_hook_domain domain, void *block)
@@ -199,7 +227,8 @@ ALWAYS_INLINE void sampled_free(enum mw_hook_domain domain, void *block)
         free_slowly(domain, block);
         return;
     }
-    next->free(next->ctx, block);
+    if (domain == MW_HOOK_RAW || !mw_seen_pools_put_back(pools_beneath, block))
+        next->free(next->ctx, block);
 }
 
 #define DEFINE_HOOKS(name, domain)                                                                 \
@@ -244,9 +273,6 @@ static void probe(PyMemAllocatorEx *first)
     mw_sampler_leave(guard);
 }
 
-/* What was found when the hooks last went into the chain. */
-static mw_pool_head *pools_beneath = mw_no_pools;
-
 static const mw_hook_set hook_set = {
     hooks, wrapped, probe, was_called, &mw_the_sampled_pools, &pools_beneath};
 
@@ -256,16 +282,21 @@ void mw_sampling_hooks_install(void)
     mw_the_sampler.lane.may_walk = true;
     mw_raw_lane_unlock(&mw_the_sampler.lane);
     mw_hook_chain_install(&hook_set);
+    mw_seen_pools_forget_all();
 }
 
 bool mw_sampling_hooks_mend(void)
 {
-    return mw_hook_chain_mend(&hook_set);
+    bool was_broken = mw_hook_chain_mend(&hook_set);
+
+    mw_seen_pools_forget_all();
+    return was_broken;
 }
 
 void mw_sampling_hooks_remove(void)
 {
     mw_hook_chain_remove(&hook_set);
+    mw_seen_pools_forget_all();
 }
 
 void mw_sampling_hooks_retire(void)

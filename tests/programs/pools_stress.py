@@ -2,7 +2,10 @@
 """Blocks of all of pymalloc's classes, allocated, resized and freed at random while tracing
 starts and stops; every byte is checked, and pymalloc's own account at the end.
 
-    pools_stress.py [SEED [STEPS]]        prints "ok" and how many blocks were allocated
+    pools_stress.py [SEED [STEPS [SAMPLE]]]
+
+Prints "ok" and how many blocks were allocated.  With SAMPLE, blocks are sampled at that mean
+distance in bytes.
 """
 import ctypes
 import gc
@@ -93,13 +96,13 @@ class Heap:
         self.blocks.clear()
 
 
-def step(heap):
+def step(heap, options):
     chance = heap.random.random()
     if chance < 0.002:
         heap.favourite = heap.random.randrange(1, 520)
     if chance < 0.001:
         assert memwhy._memwhy._check_tallies()
-        memwhy.stop() if memwhy.is_tracing() else memwhy.start()
+        memwhy.stop() if memwhy.is_tracing() else memwhy.start(**options)
     elif chance < 0.0015:
         heap.free_everything()
     elif chance < 0.5 or not heap.blocks:
@@ -112,10 +115,10 @@ def step(heap):
         heap.free()
 
 
-def run_round(seed, steps):
+def run_round(seed, steps, options):
     heap = Heap(seed)
     for _ in range(steps):
-        step(heap)
+        step(heap, options)
     heap.free_everything()
     assert memwhy._memwhy._check_tallies()
     memwhy.stop()
@@ -123,11 +126,12 @@ def run_round(seed, steps):
     return heap.allocated
 
 
-def main(seed="0", steps="20000"):
+def main(seed="0", steps="20000", sample=None):
+    options = {"sample": int(sample)} if sample else {}
     # The first round also fills the interpreter's own caches.
-    run_round(int(seed), int(steps))
+    run_round(int(seed), int(steps), options)
     before = sys.getallocatedblocks()
-    allocated = run_round(int(seed), int(steps))
+    allocated = run_round(int(seed), int(steps), options)
     after = sys.getallocatedblocks()
     # What is left is the interpreter's own, and does not grow with the steps.
     assert abs(after - before) < 500, f"{before} blocks became {after}"

@@ -28,6 +28,14 @@ def test_no_block_is_handed_out_twice_and_none_is_lost(seed, switch):
     assert int(done.stdout.split()[1]) > 5000
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sample", [256, 65536])
+def test_nor_are_they_while_blocks_are_sampled(seed, sample):
+    done = python(PROGRAMS / "pools_stress.py", seed, 20000, sample)
+    assert done.stdout.startswith("ok "), done.stderr
+    assert int(done.stdout.split()[1]) > 5000
+
+
 def test_pools_are_used_where_pymalloc_is_called_directly():
     assert "True" in run(POOLS + """
     memwhy.start()
@@ -86,11 +94,12 @@ def statistics_of_pymalloc(source):
             re.findall(r"^(.*?)\s*=\s*([\d,]+)$", table, re.MULTILINE)}
 
 
-def test_the_allocators_own_account_adds_up():
+@pytest.mark.parametrize("options", ["", "sample=65536"])
+def test_the_allocators_own_account_adds_up(options):
     """Bytes in blocks, in free blocks, in pool headers and at their ends are all its bytes."""
-    totals = statistics_of_pymalloc("""
+    totals = statistics_of_pymalloc(f"""
 import memwhy
-memwhy.start()
+memwhy.start({options})
 kept = [str(number) * (number % 40) for number in range(30000)]
 del kept[::3]
 kept += [bytes(number % 500) for number in range(30000)]
@@ -118,21 +127,24 @@ def test_memory_goes_back_to_the_system_while_tracing():
         print(json.dumps([full - before, resident() - before]))
     """
     _, left_untraced = json.loads(run(script.format(start="")))
-    grown, left = json.loads(run(script.format(start="import memwhy; memwhy.start()")))
-    assert grown > 50_000_000
-    # Labels of emptied pools are kept for the next ones: 4 bytes a block.
-    assert left < left_untraced + 12_000_000
+    for options in ("", "sample=65536"):
+        start = f"import memwhy; memwhy.start({options})"
+        grown, left = json.loads(run(script.format(start=start)))
+        assert grown > 50_000_000
+        # Labels of emptied pools are kept for the next ones: 4 bytes a block.
+        assert left < left_untraced + 12_000_000
 
 
-def test_pools_may_be_switched_off_and_on_by_any_order_of_starts():
-    assert run(POOLS + """
+@pytest.mark.parametrize("options", ["", "sample=65536"])
+def test_pools_may_be_switched_off_and_on_by_any_order_of_starts(options):
+    assert run(POOLS + f"""
     for _ in range(50):
-        memwhy.start()
+        memwhy.start({options})
         kept = [(number, [number]) for number in range(100)]
         assert pools()["in_force"]
         memwhy.stop()
         more = [(number, [number]) for number in range(100)]
-        memwhy.start()
+        memwhy.start({options})
         del kept
         del more
         memwhy.clear_traces()
@@ -142,13 +154,15 @@ def test_pools_may_be_switched_off_and_on_by_any_order_of_starts():
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="an own GIL came with 3.12")
-def test_an_interpreter_with_an_allocator_of_its_own_does_not_use_the_pools_of_the_main_one():
+@pytest.mark.parametrize("options", ["", "sample=65536"])
+def test_an_interpreter_with_an_allocator_of_its_own_does_not_use_the_pools_of_the_main_one(
+        options):
     names = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
     assert run(f"""
     import memwhy
     import threading
     import {names} as interpreters
-    memwhy.start()
+    memwhy.start({options})
     work = "kept = [[number] for number in range(20000)]; del kept"
     def own():
         interpreter = interpreters.create()
