@@ -93,6 +93,40 @@ def test_objects_of_every_kind_have_their_new_line(disabled):
     """, disabled=disabled)
 
 
+BORN_AGAIN = HELPERS + """
+MAKERS = [eval(compile("\\n" * (10 * line) + f"lambda n: {text}", "born.py", "eval"))
+          for line, text in enumerate(
+              ("n * 1.5", "[n, n]", "(n,)", "(n, n + 1)", "{n: n}", "n + 0.25",
+               "tuple([n] * (n % 5 + 1))", "tuple(i for i in [n] * (n % 20 + 1))"))]
+source = random.Random(int(sys.argv[1]))
+kept, checked = {}, 0
+memwhy.start()
+for step in range(15000):
+    place, maker = source.randrange(300), source.randrange(len(MAKERS))
+    kept[place] = None, None
+    kept[place] = MAKERS[maker](step), 10 * maker + 1
+    if step % 3000 == 0:
+        gc.collect()  # which empties the free lists
+    if step % 1000 == 0 or source.randrange(300) == 0:
+        memwhy.take_snapshot() if source.randrange(2) else None
+        for made, line in kept.values():
+            traceback = memwhy.get_object_traceback(made)
+            if traceback is not None and traceback[-1].filename == "born.py":
+                assert traceback[-1].lineno == line, (made, line, traceback)
+                checked += 1
+        assert _memwhy._check_tallies()
+memwhy.stop()
+print("ok", checked)
+"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("disabled", [*WAYS, "marks"])
+def test_an_object_has_its_last_line_however_often_its_block_is_born_in(disabled, seed):
+    printed = run(BORN_AGAIN, str(seed), env=environment(MEMWHY_DISABLE=disabled or ""))
+    assert printed.startswith("ok") and int(printed.split()[1]) > 5000
+
+
 @pytest.mark.parametrize("disabled", WAYS)
 def test_the_standard_module_shows_nothing(disabled):
     program("""
