@@ -66,6 +66,10 @@ bool mw_page_data_thin(mw_page_data *data)
 {
     uint32_t kept = 0;
 
+    if (data->heap_count > 1) {
+        data->heap_count--;
+        return true;
+    }
     if (data->moment_count < 3)
         return false;
     for (uint32_t i = 0; i < data->moment_count; i++)
@@ -168,6 +172,42 @@ static void go_to_moment(mw_page_data *data, const mw_page_moment *moment, mw_ta
                            ret_amounts);
 }
 
+/* The lines that allocated objects are frames as others are: so they have a text, and lead to
+ * their source. */
+static mw_status add_line(mw_page_data *data, const mw_page_heap *heap, uint32_t line,
+                          uint32_t *ret_frame)
+{
+    const mw_page_heap_line *from = &heap->lines[line];
+    mw_page_frame made = {.line = from->line};
+    mw_status status =
+        mw_page_tables_string(&data->tables, mw_string_pool_bytes(&heap->strings, from->file),
+                              mw_string_pool_length(&heap->strings, from->file), &made.file);
+
+    if (status == MW_OK)
+        status = mw_page_tables_string(
+            &data->tables, mw_string_pool_bytes(&heap->strings, from->function),
+            mw_string_pool_length(&heap->strings, from->function), &made.function);
+    return status == MW_OK ? mw_page_tables_frame(&data->tables, made, ret_frame) : status;
+}
+
+static mw_status add_heaps(mw_page_data *data)
+{
+    const mw_view *view = data->view;
+    mw_status status = MW_OK;
+
+    data->heap_count =
+        view->heap_count < MW_PAGE_HEAP_MAXIMUM ? (uint32_t)view->heap_count : MW_PAGE_HEAP_MAXIMUM;
+    for (uint32_t i = 0; i < data->heap_count && status == MW_OK; i++) {
+        const mw_page_heap *heap = view->heaps[i];
+        data->heap_frames[i] = mw_alloc_array(data->alloc, heap->line_count, sizeof(uint32_t));
+        if (data->heap_frames[i] == NULL)
+            return MW_NO_MEMORY;
+        for (uint32_t line = 1; line < heap->line_count && status == MW_OK; line++)
+            status = add_line(data, heap, line, &data->heap_frames[i][line]);
+    }
+    return status;
+}
+
 /* What the view shows is the last moment if it has the same amounts: then its time is known,
  * and it need not stand in the page twice. */
 static mw_status recognise_last_moment(mw_page_data *data)
@@ -210,6 +250,8 @@ mw_status mw_page_data_init(mw_page_data *ret_data, const mw_view *view, mw_allo
     if (status == MW_OK)
         status = recognise_last_moment(data);
     if (status == MW_OK)
+        status = add_heaps(data);
+    if (status == MW_OK)
         status = add_texts(data);
     if (status == MW_OK)
         status = add_shown_names(data);
@@ -225,6 +267,10 @@ void mw_page_data_done(mw_page_data *data)
 
     if (alloc == NULL)
         return;
+    for (uint32_t i = 0; i < MW_PAGE_HEAP_MAXIMUM; i++)
+        if (data->heap_frames[i] != NULL)
+            mw_alloc_release(alloc, data->heap_frames[i],
+                             data->view->heaps[i]->line_count * sizeof(uint32_t));
     mw_alloc_release(alloc, data->shown, data->shown_count * sizeof *data->shown);
     mw_alloc_release(alloc, data->texts, data->tables.frame_count * sizeof *data->texts);
     mw_alloc_release(alloc, data->former, bytes);
@@ -333,13 +379,15 @@ static mw_status write_facts(const mw_page_data *data, mw_sink *sink)
     if (view->timeline != NULL)
         write_timeline(view->timeline, &buffer.sink);
     write_states(data, &buffer.sink);
+    if (data->heap_count != 0) /* pages without one are as they were before there were any */
+        write_number(&buffer.sink, "heaps", data->heap_count);
     write_number(&buffer.sink, "folded_rows", data->tables.folded_rows);
     write_number(&buffer.sink, "folded_weight", data->tables.folded_weight);
     write_number(&buffer.sink, "frame_limit", mw_snapshot_frame_limit(view->snapshot));
     mw_sink_text(&buffer.sink, "\"version\":1}");
     status = buffer.sink.status;
     if (status == MW_OK) {
-        mw_page_column_put(&out, buffer.length);
+        mw_page_column_number(&out, buffer.length);
         mw_page_column_flush(&out);
         mw_sink_bytes(sink, buffer.bytes, buffer.length);
     }
@@ -382,13 +430,14 @@ static void choose_points(const mw_timeline *timeline, bool *is_kept)
 
 static void write_point(mw_page_column *out, const mw_point *point, const mw_point *former)
 {
-    mw_page_column_put_change(out, point->time_ns, former->time_ns);
-    mw_page_column_put_change(out, point->rss_bytes, former->rss_bytes);
-    mw_page_column_put_change(out, point->live_bytes, former->live_bytes);
-    mw_page_column_put_change(out, point->peak_bytes, former->peak_bytes);
-    mw_page_column_put_change(out, point->overhead_bytes, former->overhead_bytes);
-    mw_page_column_put_change(out, point->lost_blocks, former->lost_blocks);
-    mw_page_column_put(out, point->snapshot == MW_NO_SNAPSHOT ? 0 : (uint64_t)point->snapshot + 1);
+    mw_page_column_change(out, point->time_ns, former->time_ns);
+    mw_page_column_change(out, point->rss_bytes, former->rss_bytes);
+    mw_page_column_change(out, point->live_bytes, former->live_bytes);
+    mw_page_column_change(out, point->peak_bytes, former->peak_bytes);
+    mw_page_column_change(out, point->overhead_bytes, former->overhead_bytes);
+    mw_page_column_change(out, point->lost_blocks, former->lost_blocks);
+    mw_page_column_number(out,
+                          point->snapshot == MW_NO_SNAPSHOT ? 0 : (uint64_t)point->snapshot + 1);
 }
 
 static mw_status write_points(const mw_page_data *data, mw_sink *sink)
@@ -406,7 +455,7 @@ static mw_status write_points(const mw_page_data *data, mw_sink *sink)
         choose_points(timeline, is_kept);
     for (size_t i = 0; i < count; i++)
         kept += is_kept[i];
-    mw_page_column_put(&out, kept);
+    mw_page_column_number(&out, kept);
     for (size_t i = 0; i < count; i++) {
         if (!is_kept[i])
             continue;
@@ -425,9 +474,9 @@ static void write_strings(const mw_page_data *data, mw_sink *sink)
     const mw_string_pool *strings = &data->tables.strings;
     mw_page_column out = {.sink = sink};
 
-    mw_page_column_put(&out, strings->count);
+    mw_page_column_number(&out, strings->count);
     for (uint32_t i = 0; i < strings->count; i++)
-        mw_page_column_put(&out, mw_string_pool_length(strings, i));
+        mw_page_column_number(&out, mw_string_pool_length(strings, i));
     mw_page_column_flush(&out);
     for (uint32_t i = 0; i < strings->count; i++)
         mw_sink_bytes(sink, mw_string_pool_bytes(strings, i), mw_string_pool_length(strings, i));
@@ -442,16 +491,16 @@ static void write_files(const mw_page_data *data, mw_sink *sink)
 
     for (uint32_t i = 0; i < data->shown_count; i++)
         count += data->shown[i] != 0;
-    mw_page_column_put(&out, count);
+    mw_page_column_number(&out, count);
     for (uint32_t i = 0; i < data->shown_count; i++) {
         mw_owner owner = MW_OWNER_PROGRAM;
         if (data->shown[i] == 0)
             continue;
         if (data->view->places != NULL)
             owner = mw_places_owner(data->view->places, mw_string_pool_bytes(strings, i));
-        mw_page_column_put(&out, i);
-        mw_page_column_put(&out, data->shown[i]);
-        mw_page_column_put(&out, owner);
+        mw_page_column_number(&out, i);
+        mw_page_column_number(&out, data->shown[i]);
+        mw_page_column_number(&out, owner);
     }
     mw_page_column_flush(&out);
 }
@@ -462,17 +511,17 @@ static void write_frames(const mw_page_data *data, mw_sink *sink)
     uint32_t count = data->tables.frame_count;
     mw_page_column out = {.sink = sink};
 
-    mw_page_column_put(&out, count);
+    mw_page_column_number(&out, count);
     for (uint32_t i = 1; i < count; i++)
-        mw_page_column_put_change(&out, frames[i].file, frames[i - 1].file);
+        mw_page_column_change(&out, frames[i].file, frames[i - 1].file);
     for (uint32_t i = 1; i < count; i++)
-        mw_page_column_put_change(&out, frames[i].function, frames[i - 1].function);
+        mw_page_column_change(&out, frames[i].function, frames[i - 1].function);
     for (uint32_t i = 1; i < count; i++)
-        mw_page_column_put_change(&out, frames[i].module, frames[i - 1].module);
+        mw_page_column_change(&out, frames[i].module, frames[i - 1].module);
     for (uint32_t i = 1; i < count; i++)
-        mw_page_column_put(&out, frames[i].line > 0 ? (uint64_t)frames[i].line : 0);
+        mw_page_column_number(&out, frames[i].line > 0 ? (uint64_t)frames[i].line : 0);
     for (uint32_t i = 1; i < count; i++)
-        mw_page_column_put_change(&out, data->texts[i], data->texts[i - 1]);
+        mw_page_column_change(&out, data->texts[i], data->texts[i - 1]);
     mw_page_column_flush(&out);
 }
 
@@ -482,15 +531,15 @@ static void write_paths(const mw_page_data *data, mw_sink *sink)
     mw_page_column out = {.sink = sink};
     uint32_t former = 0;
 
-    mw_page_column_put(&out, tables->page_path_count);
+    mw_page_column_number(&out, tables->page_path_count);
     for (uint32_t i = 1; i < tables->path_count; i++)
         if (tables->paths[i].number != 0)
-            mw_page_column_put(&out, tables->paths[i].number -
-                                         tables->paths[tables->paths[i].caller].number);
+            mw_page_column_number(&out, tables->paths[i].number -
+                                            tables->paths[tables->paths[i].caller].number);
     for (uint32_t i = 1; i < tables->path_count; i++) {
         if (tables->paths[i].number == 0)
             continue;
-        mw_page_column_put_change(&out, tables->paths[i].frame, former);
+        mw_page_column_change(&out, tables->paths[i].frame, former);
         former = tables->paths[i].frame;
     }
     mw_page_column_flush(&out);
@@ -502,20 +551,20 @@ static void write_rows(const mw_page_data *data, mw_sink *sink)
     mw_page_column out = {.sink = sink};
     uint32_t former = 0;
 
-    mw_page_column_put(&out, tables->page_row_count);
+    mw_page_column_number(&out, tables->page_row_count);
     for (uint32_t i = 1; i < tables->row_count; i++) {
         uint32_t path = tables->paths[tables->rows[i].path].number;
         if (tables->rows[i].into != 0)
             continue;
-        mw_page_column_put_change(&out, path, former);
+        mw_page_column_change(&out, path, former);
         former = path;
     }
     for (uint32_t i = 1; i < tables->row_count; i++)
         if (tables->rows[i].into == 0)
-            mw_page_column_put(&out, tables->rows[i].domain);
+            mw_page_column_number(&out, tables->rows[i].domain);
     for (uint32_t i = 1; i < tables->row_count; i++)
         if (tables->rows[i].into == 0)
-            mw_page_column_put(&out, tables->rows[i].thread);
+            mw_page_column_number(&out, tables->rows[i].thread);
     mw_page_column_flush(&out);
 }
 
@@ -529,9 +578,9 @@ static void write_amounts(mw_page_data *data, mw_sink *sink)
     mw_page_column out = {.sink = sink};
 
     for (uint32_t i = 1; i < count; i++)
-        mw_page_column_put_change(&out, amounts[i].bytes, data->former[i].bytes);
+        mw_page_column_change(&out, amounts[i].bytes, data->former[i].bytes);
     for (uint32_t i = 1; i < count; i++)
-        mw_page_column_put_change(&out, amounts[i].blocks, data->former[i].blocks);
+        mw_page_column_change(&out, amounts[i].blocks, data->former[i].blocks);
     mw_page_column_flush(&out);
     data->amounts = data->former;
     data->former = amounts;
@@ -574,6 +623,8 @@ mw_status mw_page_data_write(mw_page_data *data, mw_sink *sink)
     write_frames(data, sink);
     write_paths(data, sink);
     write_rows(data, sink);
+    for (uint32_t i = 0; i < data->heap_count; i++)
+        mw_page_heap_write(data->view->heaps[i], data->heap_frames[i], sink);
     status = write_all_amounts(data, sink);
     return status == MW_OK ? sink->status : status;
 }

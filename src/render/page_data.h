@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "render/page_heap.h"
 #include "render/page_history.h"
 #include "render/page_tables.h"
 #include "render/renderer.h"
@@ -13,6 +14,7 @@ enum {
     /* Snapshots of a series in one page. */
     MW_PAGE_MOMENT_MAXIMUM = MW_PAGE_HISTORY_MAXIMUM,
     MW_PAGE_ROW_MAXIMUM = 300000, /* beyond that, the smallest rows are folded  */
+    MW_PAGE_HEAP_MAXIMUM = 4,     /* pictures of the object graph in one page   */
     MW_PAGE_POINT_BINS = 1024,    /* of a longer timeline, each bin's extremes  */
 };
 
@@ -38,6 +40,8 @@ typedef struct mw_page_data {
     uint32_t *texts;               /* owned; by frame, its line's text as string */
     uint32_t *shown;               /* owned; by string, if it is a file, as shown */
     uint32_t shown_count;
+    uint32_t *heap_frames[MW_PAGE_HEAP_MAXIMUM]; /* owned; by line of each of the view's heaps */
+    uint32_t heap_count;
 } mw_page_data;
 
 /* Gathers what is to be shown; the view outlives [ret_data]. */
@@ -45,7 +49,8 @@ mw_status mw_page_data_init(mw_page_data *ret_data, const mw_view *view, mw_allo
     MW_MUST_CHECK;
 void mw_page_data_done(mw_page_data *data); /* accepts a zeroed struct */
 
-/* Keeps only every other moment; false when there are too few. */
+/* Leaves out the oldest heap if there are several, or else every other moment; false when there
+ * is too little to leave out. */
 bool mw_page_data_thin(mw_page_data *data);
 
 mw_status mw_page_data_write(mw_page_data *data, mw_sink *sink) MW_MUST_CHECK;

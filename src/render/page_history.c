@@ -61,9 +61,9 @@ static mw_status write_step(const mw_page_history *history, const mw_tally *amou
 
         if (amounts[row].bytes == before.bytes && amounts[row].blocks == before.blocks)
             continue;
-        mw_page_column_put(&out, row - last);
-        mw_page_column_put_change(&out, amounts[row].bytes, before.bytes);
-        mw_page_column_put_change(&out, amounts[row].blocks, before.blocks);
+        mw_page_column_number(&out, row - last);
+        mw_page_column_change(&out, amounts[row].bytes, before.bytes);
+        mw_page_column_change(&out, amounts[row].blocks, before.blocks);
         last = row;
     }
     mw_page_column_flush(&out);

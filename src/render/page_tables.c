@@ -29,7 +29,7 @@ mw_status mw_page_tables_string(mw_page_tables *tables, const char *bytes, size_
     return mw_string_pool_intern(&tables->strings, bytes, length, ret_string);
 }
 
-static mw_status intern_frame(mw_page_tables *tables, mw_page_frame frame, uint32_t *ret_frame)
+mw_status mw_page_tables_frame(mw_page_tables *tables, mw_page_frame frame, uint32_t *ret_frame)
 {
     uint64_t hash = mw_hash_combine((uint64_t)frame.file << 32 | frame.function,
                                     (uint64_t)frame.module << 32 | (uint32_t)frame.line);
@@ -208,7 +208,7 @@ static mw_status translate_frame(mw_page_tables *tables, translation *work, mw_f
     if (*memo == 0 && status == MW_OK)
         status = translate_string(tables, work, row->module, &made.module);
     if (*memo == 0 && status == MW_OK)
-        status = intern_frame(tables, made, memo);
+        status = mw_page_tables_frame(tables, made, memo);
     *ret_frame = *memo;
     return status;
 }
@@ -430,7 +430,7 @@ static mw_status folded_path(mw_page_tables *tables, uint32_t *ret_path)
 
     frame.function = frame.file;
     if (status == MW_OK)
-        status = intern_frame(tables, frame, &number);
+        status = mw_page_tables_frame(tables, frame, &number);
     return status == MW_OK ? intern_path(tables, 0, number, ret_path) : status;
 }
 

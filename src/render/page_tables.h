@@ -76,6 +76,9 @@ mw_status mw_page_tables_add(mw_page_tables *tables, const mw_snapshot *snapshot
 mw_status mw_page_tables_string(mw_page_tables *tables, const char *bytes, size_t length,
                                 uint32_t *ret_string) MW_MUST_CHECK;
 
+mw_status mw_page_tables_frame(mw_page_tables *tables, mw_page_frame frame, uint32_t *ret_frame)
+    MW_MUST_CHECK;
+
 /* Numbers rows and paths.  If there are more than [row_maximum] rows, the smallest are folded:
  * what is in them stands at one frame, MW_PAGE_FOLDED, in its domain and thread. */
 #define MW_PAGE_FOLDED "<small sites>"

@@ -9,6 +9,7 @@
 #include "core/snapshot.h"
 #include "core/timeline.h"
 #include "render/call_tree.h"
+#include "render/page_heap.h"
 #include "render/places.h"
 #include "render/render.h"
 #include "render/source_text.h"
@@ -31,6 +32,9 @@ typedef struct mw_view {
     const mw_timeline *timeline; /* NULL where nobody knows                                 */
     uint64_t time_ns;            /* of the snapshot; 0: the timeline's end                  */
     mw_moments *moments;         /* snapshots to choose from, for pages; NULL: none         */
+    const mw_page_heap *const *heaps; /* the object graph at some moments, for pages: the latest
+                                         first; may be none                                 */
+    size_t heap_count;
     const mw_places *places;
     mw_source *source;   /* lines of source; may be NULL                                   */
     const char *verdict; /* sentences that say what matters; NULL: none                    */
