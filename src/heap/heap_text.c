@@ -177,12 +177,14 @@ static mw_status say_verdict(mw_heap_writer *writer, const mw_suspects *suspects
     return status;
 }
 
-mw_status mw_heap_verdict_write(mw_heap_study *study, const mw_suspects *suspects, mw_sink *sink)
+mw_status mw_heap_verdict_write(mw_heap_study *study, const mw_suspects *suspects,
+                                const mw_places *places, mw_sink *sink)
 {
+    mw_heap_look look = {.places = places, .width = MW_HEAP_WIDTH_ANY};
     mw_heap_writer writer;
     mw_status status, written;
 
-    mw_heap_writer_init(&writer, study, &(mw_heap_look){.width = MW_HEAP_WIDTH_ANY}, sink);
+    mw_heap_writer_init(&writer, study, &look, sink);
     status = say_verdict(&writer, suspects);
     if (status == MW_OK && writer.line.length != 0)
         mw_sink_clean(sink, writer.line.bytes, writer.line.length, UINT32_MAX);

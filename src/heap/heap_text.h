@@ -21,9 +21,10 @@ typedef struct mw_heap_report {
 mw_status mw_heap_report_write(const mw_heap_report *report, mw_heap_study *study,
                                const mw_heap_look *look, mw_sink *sink) MW_MUST_CHECK;
 
-/* The sentence alone, without its lead and its end of line: for headlines. */
-mw_status mw_heap_verdict_write(mw_heap_study *study, const mw_suspects *suspects, mw_sink *sink)
-    MW_MUST_CHECK;
+/* The sentence alone, without its lead and its end of line: for headlines.  [places] NULL: files
+ * are shown as they are called. */
+mw_status mw_heap_verdict_write(mw_heap_study *study, const mw_suspects *suspects,
+                                const mw_places *places, mw_sink *sink) MW_MUST_CHECK;
 
 /* Those of the heap that have the share. */
 mw_status mw_heap_suspects_init(mw_suspects *ret_suspects, mw_heap_study *study,

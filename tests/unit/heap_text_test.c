@@ -133,7 +133,7 @@ static void expect_verdict(heap_service *service, uint32_t permille, const char 
 
     mw_buffer_init(&text, mw_alloc_system());
     CHECK_OK(mw_heap_suspects_init(&suspects, &service->study, permille));
-    CHECK_OK(mw_heap_verdict_write(&service->study, &suspects, &text.sink));
+    CHECK_OK(mw_heap_verdict_write(&service->study, &suspects, NULL, &text.sink));
     service_expect(&text, expected);
     mw_suspects_done(&suspects);
     mw_buffer_done(&text);
