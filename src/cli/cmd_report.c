@@ -7,6 +7,7 @@
 #include "cli/capture_leaks.h"
 #include "cli/command.h"
 #include "cli/format_files.h"
+#include "cli/heap_pages.h"
 #include "cli/output.h"
 #include "cli/shown.h"
 #include "cli/terminal.h"
@@ -170,16 +171,24 @@ static mw_status take_moment(mw_moments *self, size_t number, mw_snapshot **ret_
 static mw_status write_files(const report_options *options, mw_view *view, mw_subject *subject,
                              mw_alloc *alloc, mw_error *reterr)
 {
+    static mw_heap_pages heaps;
     series_moments moments = {.base = {.count = mw_capture_snapshot_count(subject->capture),
                                        .time_ns = time_of_moment,
                                        .take = take_moment},
                               .subject = subject,
                               .options = &options->shown,
                               .alloc = alloc};
-    mw_status status;
+    mw_status status = MW_OK;
 
     view->moments = &moments.base;
-    status = mw_format_files_write(&options->files, view, alloc, reterr);
+    view->heaps = heaps.items;
+    if (mw_format_files_have(&options->files, "html"))
+        status = mw_heap_pages_init(&heaps, subject, alloc, reterr);
+    view->heap_count = heaps.count;
+    if (status == MW_OK)
+        status = mw_format_files_write(&options->files, view, alloc, reterr);
+    mw_heap_pages_done(&heaps);
+    view->heap_count = 0;
     view->moments = NULL;
     if (status != MW_OK && moments.error.text[0] != '\0')
         *reterr = moments.error;
@@ -188,11 +197,17 @@ static mw_status write_files(const report_options *options, mw_view *view, mw_su
 
 /* ── the verdict over time ───────────────────────────────────────────────────────── */
 
-/* Whether all is shown that is alive at the end: only of that does a verdict speak. */
-static bool is_all_at_the_end(const mw_shown_options *options, const mw_shown *shown)
+/* Whether what is alive at the end is shown, or a part of that. */
+static bool is_the_end(const mw_shown_options *options)
 {
     return options->at == NULL && options->between[0] == NULL && options->older_than_ns == 0 &&
-           !options->wants_peak && !options->wants_total && *mw_shown_selection(shown) == '\0';
+           !options->wants_peak && !options->wants_total;
+}
+
+/* All of it: only of that does a verdict speak. */
+static bool is_all_at_the_end(const mw_shown_options *options, const mw_shown *shown)
+{
+    return is_the_end(options) && *mw_shown_selection(shown) == '\0';
 }
 
 /* Writes what `memwhy leaks` says first, or nothing if the series is too short for it. */
@@ -246,6 +261,37 @@ static mw_status draw(const report_options *options, mw_subject *subject, mw_sho
     return status;
 }
 
+/* ── objects alone ───────────────────────────────────────────────────────────────── */
+
+/* A page can show heaps of a capture that has nothing else. */
+static bool is_about_objects(const report_options *options, const mw_subject *subject)
+{
+    return mw_capture_snapshot_count(subject->capture) == 0 &&
+           mw_capture_heap_count(subject->capture) != 0 && options->files.count == 1 &&
+           mw_format_files_have(&options->files, "html") && is_the_end(&options->shown);
+}
+
+/* Beside a snapshot that nothing is in. */
+static mw_status draw_objects(const report_options *options, mw_subject *subject, mw_alloc *alloc,
+                              mw_error *reterr)
+{
+    mw_snapshot_builder *builder;
+    mw_snapshot *nothing;
+    mw_view view = {.timeline = mw_capture_timeline(subject->capture),
+                    .places = &subject->places,
+                    .source = &subject->lines.source};
+    mw_status status = mw_snapshot_builder_new(alloc, 1, &builder);
+
+    if (status == MW_OK)
+        status = mw_snapshot_builder_finish(builder, &nothing);
+    if (status != MW_OK)
+        return mw_error_set(reterr, status, "there is not enough memory for the page");
+    view.snapshot = nothing;
+    status = write_files(options, &view, subject, alloc, reterr);
+    mw_snapshot_release(nothing);
+    return status;
+}
+
 static int report_run(int argc, char **argv)
 {
     static report_options options;
@@ -266,9 +312,14 @@ static int report_run(int argc, char **argv)
     status = check_options(&options, path);
     if (status != MW_EXIT_DONE)
         return status;
-    if (mw_subject_open(&subject, path, alloc, &error) != MW_OK ||
-        mw_shown_init(&shown, &subject, &options.shown, alloc, &error) != MW_OK ||
-        draw(&options, &subject, &shown, alloc, &error) != MW_OK)
+    if (mw_subject_open_any(&subject, path, alloc, &error) != MW_OK)
+        return mw_command_fail_with(&error);
+    if (is_about_objects(&options, &subject)) {
+        if (draw_objects(&options, &subject, alloc, &error) != MW_OK)
+            status = mw_command_fail_with(&error);
+    } else if (mw_subject_check(&subject, &error) != MW_OK ||
+               mw_shown_init(&shown, &subject, &options.shown, alloc, &error) != MW_OK ||
+               draw(&options, &subject, &shown, alloc, &error) != MW_OK)
         status = mw_command_fail_with(&error);
     mw_shown_done(&shown);
     mw_subject_close(&subject);
