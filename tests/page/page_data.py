@@ -14,8 +14,7 @@ class Data:
         self.facts = json.loads(self._take(self._number()))
         self.points = [[self._change() for _ in range(6)] + [self._number()]
                        for _ in range(self._number())]
-        lengths = [self._number() for _ in range(self._number())]
-        self.strings = [self._take(length).decode(errors="replace") for length in lengths]
+        self.strings = self._strings()
         self.files = [[self._number() for _ in range(3)] for _ in range(self._number())]
         frames = self._number()
         self.frames = list(zip(self._changes(frames), self._changes(frames), self._changes(frames),
@@ -28,6 +27,7 @@ class Data:
         self.row_paths = self._changes(self.rows)
         self.row_domains = self._numbers(self.rows)
         self.row_threads = self._numbers(self.rows)
+        self.heaps = [self._heap() for _ in range(self.facts.get("heaps", 0))]
         self.states = []
         for _ in self.facts["states"]:
             both = [[0] + [self._change() for _ in range(self.rows - 1)] for _ in range(2)]
@@ -36,6 +36,37 @@ class Data:
                         for column, changes in zip(self.states[-1], both)]
             self.states.append(both)
         assert self._at == len(self._bytes)
+
+    def _strings(self):
+        lengths = [self._number() for _ in range(self._number())]
+        return [self._take(length).decode(errors="replace") for length in lengths]
+
+    def _heap(self):
+        """The object graph at one moment: its facts, rows and tables as dicts."""
+        facts = json.loads(self._take(self._number()))
+        strings = self._strings()
+        columns = {"parent": "c", "kind": "n", "joint": "n", "root": "n", "type": "cs",
+                   "text": "cs", "edge": "cs", "way": "cs", "frame": "c", "id": "c", "count": "n",
+                   "size": "n", "objects": "c", "retained": "c"}
+        heap = {"facts": facts, "rows": self._items(columns, strings)}
+        columns = {"name": "cs", "frame": "c", "count": "n", "references": "n", "size": "n",
+                   "retained": "n"}
+        for table in ("types", "modules", "lines", "held"):
+            heap[table] = self._items(columns, strings)[1:]
+        return heap
+
+    def _items(self, columns, strings):
+        count = self._number()
+        items = [{} for _ in range(count)]
+        for name, kind in columns.items():
+            values = self._changes(count) if "c" in kind else self._numbers(count)
+            for item, value in zip(items, values):
+                item[name] = strings[value] if "s" in kind else value
+        return items
+
+    def place(self, frame):
+        file, _, _, line, _ = self.frames[frame]
+        return (self.strings[file], line)
 
     def _take(self, length):
         self._at += length

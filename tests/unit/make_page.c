@@ -6,11 +6,15 @@
  *
  * `shop` is a small service that leaks, over an hour; `hostile` the same with names that
  * would like to be markup; `difference` two runs; `large` has 100,000 sites, `restless`
- * as many that all change all the time, `deep` a recursion of 5,000 calls.
+ * as many that all change all the time, `deep` a recursion of 5,000 calls.  `objects` is
+ * the shop with its objects at two moments, `alone` its objects and nothing else,
+ * `hostile-objects` those with names of the other kind, `crowd` 150,000 objects.
  */
 #include "moment_list.h"
 #include "shop.h"
+#include "shop_heap.h"
 
+#include "heap/heap_page.h"
 #include "render/renderer.h"
 
 #include <stdio.h>
@@ -474,6 +478,41 @@ static void make_deep(mw_view *view)
     view->snapshot = finish(builder);
 }
 
+/* ── objects ─────────────────────────────────────────────────────────────────────── */
+
+static void make_heap(mw_page_heap *page, void (*init)(made_heap *), uint64_t minute)
+{
+    mw_heap_page_options options = {.has_time = true,
+                                    .time_ns = minute * 60 * UINT64_C(1000000000),
+                                    .row_maximum = MW_HEAP_PAGE_ROWS};
+    static made_heap heap;
+    mw_heap_study study;
+
+    init(&heap);
+    CHECK_OK(mw_heap_study_init(&study, &heap.view, mw_alloc_system()));
+    CHECK_OK(mw_heap_page_init(page, &study, &options, mw_alloc_system()));
+    mw_heap_study_done(&study);
+    made_heap_done(&heap);
+}
+
+static void make_objects(mw_view *view, char kind)
+{
+    static mw_page_heap heaps[2];
+    static const mw_page_heap *const items[] = {&heaps[0], &heaps[1]};
+
+    shop_hostile_name =
+        kind == 'h' ? HOSTILE "<script>document.title='taken'</script>\u202e" : NULL;
+    make_heap(&heaps[0], kind == 'c' ? crowd_heap_init : shop_heap_init, 60);
+    if (kind == 'o')
+        make_heap(&heaps[1], crowd_heap_init, 10);
+    if (kind == 'a')
+        view->snapshot = finish(new_builder());
+    else
+        make_shop(view, false);
+    view->heaps = items;
+    view->heap_count = kind == 'o' ? 2 : 1;
+}
+
 /* ── writing ─────────────────────────────────────────────────────────────────────── */
 
 static mw_status to_stdout(mw_sink *self, const char *bytes, size_t length)
@@ -494,6 +533,9 @@ int main(int count, char **arguments)
     places.library_count = 2;
     if (strcmp(kind, "shop") == 0 || strcmp(kind, "hostile") == 0)
         make_shop(&view, kind[0] == 'h');
+    else if (strcmp(kind, "objects") == 0 || strcmp(kind, "hostile-objects") == 0 ||
+             strcmp(kind, "alone") == 0 || strcmp(kind, "crowd") == 0)
+        make_objects(&view, kind[0]);
     else if (strcmp(kind, "difference") == 0)
         make_difference(&view);
     else if (strcmp(kind, "large") == 0 || strcmp(kind, "restless") == 0)
@@ -501,7 +543,9 @@ int main(int count, char **arguments)
     else if (strcmp(kind, "deep") == 0)
         make_deep(&view);
     else {
-        fputs("usage: make_page shop|hostile|difference|large|restless|deep >page.html\n", stderr);
+        fputs("usage: make_page shop|hostile|difference|large|restless|deep|\n"
+              "                 objects|alone|hostile-objects|crowd >page.html\n",
+              stderr);
         return 2;
     }
     if (mw_renderer_html.write(&view, mw_alloc_system(), &sink, &error) == MW_OK)

@@ -56,6 +56,33 @@ export function frameColour(data: Data, frame: number, theme: Theme): string {
   return theme.isDark ? `hsl(220 6% ${29 - 4 * t}%)` : `hsl(220 10% ${86 + 4 * t}%)`;
 }
 
+// Types that are nearly everywhere, as far from one another as the cool half allows.
+const HUES: Record<string, number> = {
+  dict: 212,
+  list: 178,
+  tuple: 150,
+  str: 194,
+  bytes: 160,
+  set: 236,
+  int: 140,
+  function: 226,
+  type: 246,
+};
+
+// An object's, by its type: warm is the program's own and what else is not built in, cool what
+// is; what is a root by itself stands out.
+export function typeColour(type: string, isRoot: boolean, theme: Theme): string {
+  const t = scatter(type);
+  if (type === "") return theme.isDark ? "hsl(220 6% 27%)" : "hsl(220 10% 90%)";
+  if (isRoot) return theme.isDark ? "hsl(275 30% 38%)" : "hsl(268 52% 87%)";
+  if (type.includes(".")) {
+    const hue = 14 + 28 * t;
+    return theme.isDark ? `hsl(${hue} 58% ${34 - 5 * t}%)` : `hsl(${hue} 92% ${77 + 5 * t}%)`;
+  }
+  const hue = HUES[type] ?? 140 + 105 * t;
+  return theme.isDark ? `hsl(${hue} 30% ${30 - 4 * t}%)` : `hsl(${hue} 46% ${80 + 5 * t}%)`;
+}
+
 // [change] of a node against the largest there is; its root makes small changes visible.
 export function changeColour(change: number, largest: number, theme: Theme): string {
   if (change === 0 || largest === 0) return theme.isDark ? "hsl(220 6% 27%)" : "hsl(220 10% 91%)";

@@ -2,6 +2,8 @@
 //
 // The page's data, as docs/page.md describes it: read once when the page opens, but for the
 // amounts of the snapshots, which are read when they are chosen.
+import { Heap } from "./heap";
+import { clean, Reader } from "./reader";
 
 export const enum Owner {
   Program = 1,
@@ -45,6 +47,7 @@ export interface Facts {
   folded_rows: number;
   folded_weight: number;
   frame_limit: number;
+  heaps?: number;
 }
 
 export interface Point {
@@ -69,72 +72,10 @@ export interface Amounts {
   blocks: Float64Array;
 }
 
-// Controls, and what turns the direction of text: a name could pass for another by them.
-const CONTROLS =
-  /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-export function clean(text: string): string {
-  return text.replace(CONTROLS, "\ufffd");
-}
-
-class Reader {
-  at = 0;
-  constructor(readonly bytes: Uint8Array) {}
-
-  uint(): number {
-    const bytes = this.bytes;
-    let byte = bytes[this.at++];
-    if (byte < 128) return byte;
-    let value = byte & 127;
-    let unit = 128;
-    do {
-      if (this.at >= bytes.length) throw new Error("the data ends too early");
-      byte = bytes[this.at++];
-      value += (byte & 127) * unit;
-      unit *= 128;
-    } while (byte >= 128);
-    return value;
-  }
-
-  int(): number {
-    const value = this.uint();
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-  }
-
-  take(length: number): Uint8Array {
-    if (this.at + length > this.bytes.length) throw new Error("the data ends too early");
-    this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
-  }
-
-  // Item 0 is the dummy.
-  column(count: number, next: () => number): Uint32Array {
-    const items = new Uint32Array(count);
-    for (let i = 1; i < count; i++) items[i] = next();
-    return items;
-  }
-
-  plain(count: number): Uint32Array {
-    return this.column(count, () => this.uint());
-  }
-
-  changes(count: number): Uint32Array {
-    let last = 0;
-    return this.column(count, () => (last += this.int()));
-  }
-
-  skip(numbers: number): void {
-    const bytes = this.bytes;
-    let at = this.at;
-    for (; numbers > 0 && at < bytes.length; at++) if (bytes[at] < 128) numbers--;
-    this.at = at;
-  }
-}
-
 export class Data {
   facts: Facts;
   points: Point[] = [];
-  strings: string[] = [];
+  strings: string[];
   files: SourceFile[] = [];
 
   // By frame; `frameFile` is a number of `files`.
@@ -155,18 +96,20 @@ export class Data {
   rowDomain: Uint32Array;
   rowThread: Uint32Array;
 
+  heaps: Heap[] = []; // the object graph at some moments, the latest first
+
   private reader: Reader;
+  private frameOfPlace: Map<string, number> | null = null; // made when it is asked
   private amountsAt: number;
   private amounts: Amounts[] = [];
 
   constructor(bytes: Uint8Array) {
     const reader = (this.reader = new Reader(bytes));
-    const decoder = new TextDecoder();
 
-    this.facts = JSON.parse(decoder.decode(reader.take(reader.uint())));
+    this.facts = reader.json() as Facts;
     if (this.facts.version !== 1) throw new Error(`its data has version ${this.facts.version}`);
     this.readPoints();
-    this.readStrings(decoder);
+    this.strings = reader.texts();
 
     const fileOfString = this.readFiles();
     const count = (this.frameCount = reader.uint());
@@ -185,6 +128,7 @@ export class Data {
     this.rowPath = reader.changes(this.rowCount);
     this.rowDomain = reader.plain(this.rowCount);
     this.rowThread = reader.plain(this.rowCount);
+    for (let i = this.facts.heaps ?? 0; i > 0; i--) this.heaps.push(new Heap(reader));
     this.amountsAt = reader.at;
   }
 
@@ -197,13 +141,6 @@ export class Data {
       const snapshot = reader.uint() - 1;
       this.points.push({ time: time / 1e9, rss, live, peak, overhead, lost, snapshot });
     }
-  }
-
-  private readStrings(decoder: TextDecoder): void {
-    const reader = this.reader;
-    const lengths = new Uint32Array(reader.uint());
-    for (let i = 0; i < lengths.length; i++) lengths[i] = reader.uint();
-    for (const length of lengths) this.strings.push(clean(decoder.decode(reader.take(length))));
   }
 
   private readFiles(): Uint32Array {
@@ -235,6 +172,16 @@ export class Data {
       this.amounts.push({ bytes, blocks });
     }
     return this.amounts[state];
+  }
+
+  // A frame that stands at a line, or 0.
+  frameAt(file: string, line: number): number {
+    if (this.frameOfPlace === null) {
+      this.frameOfPlace = new Map();
+      for (let frame = this.frameCount - 1; frame > 0; frame--)
+        this.frameOfPlace.set(`${this.file(frame).name}:${this.frameLine[frame]}`, frame);
+    }
+    return this.frameOfPlace.get(`${clean(file)}:${line}`) ?? 0;
   }
 
   functionName(frame: number): string {

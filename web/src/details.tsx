@@ -122,7 +122,10 @@ export function Details({ data }: { data: Data }) {
           <Fact name="/">search the flame graph</Fact>
           <Fact name="← → ↑ ↓">in the flame graph: siblings, caller, callee</Fact>
           <Fact name="Enter, Esc">zoom in, zoom out</Fact>
-          <Fact name="S">the source of the frame</Fact>
+          <Fact name="S">the source of the frame{data.heaps.length !== 0 && " or object"}</Fact>
+          {data.heaps.length !== 0 && (
+            <Fact name="← → ↑ ↓">in the rows of objects: close, open, one up, one down</Fact>
+          )}
           <Fact name="← →">
             on the timeline: another snapshot; with shift, another to compare with; Esc: none
           </Fact>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // The flame graph with its switches, its search, and a line that says what is looked at.
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Theme } from "./colours";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { changeColour, frameColour, type Theme } from "./colours";
 import { Owner } from "./data";
-import { boxAt, draw, layOut, ROW, type Box } from "./flame_canvas";
+import type { Label } from "./flame_canvas";
 import { count, countChange, share, size, sizeChange } from "./format";
+import { Icicle } from "./icicle";
 import { matchedSums, matchFrames, Tree, type Node } from "./tree";
 import type { Callees, Weights } from "./weights";
 import { Switch } from "./parts";
@@ -34,37 +35,51 @@ function amounts(weights: Weights, node: Node): string {
   return `${text}; was ${size(sums.oldBytes)}: ${sizeChange(sums.bytes - sums.oldBytes)}, ${blocks} blocks`;
 }
 
-function Tip({ weights, box, at }: { weights: Weights; box: Box; at: [number, number] }) {
+function Told({ weights, node }: { weights: Weights; node: Node }) {
   const { data } = weights;
-  const { node } = box;
-  const reference = useRef<HTMLDivElement>(null);
-
-  // Beside the pointer, and never beyond the window's edge.
-  useLayoutEffect(() => {
-    const tip = reference.current!;
-    const { offsetWidth: width, offsetHeight: height } = tip;
-    const left = Math.min(at[0] + 14, window.innerWidth - width - 8);
-    const top = at[1] + 18 + height > window.innerHeight ? at[1] - height - 10 : at[1] + 18;
-    tip.style.left = `${Math.max(left, 8)}px`;
-    tip.style.top = `${Math.max(top, 8)}px`;
-  });
-  if (box.others !== 0)
-    return (
-      <div class="tip" ref={reference}>
-        <b>{count(box.others)} frames</b> that are too narrow to draw; zoom in to see them
-      </div>
-    );
   const text = data.strings[data.frameText[node.frame]];
   return (
-    <div class="tip" ref={reference}>
+    <>
       <b>{title(weights, node)}</b>
       {node.frame !== 0 && !data.isRegion(node.frame) && (
         <div class="place">{data.place(node.frame)}</div>
       )}
       {text && <code>{text}</code>}
       <div>{amounts(weights, node)}</div>
-    </div>
+    </>
   );
+}
+
+// How the boxes look; [largest] is the largest change that is shown.
+function colourOf(weights: Weights, theme: Theme, largest: number): (node: Node) => string {
+  return (node) => {
+    if (weights.choice.compared !== null)
+      return changeColour(node.sums.bytes - node.sums.oldBytes, largest, theme);
+    if (node.frame === 0) return theme.isDark ? "hsl(220 8% 24%)" : "hsl(220 14% 90%)";
+    return frameColour(weights.data, node.frame, theme);
+  };
+}
+
+function labelOf({ data, all, choice }: Weights): (node: Node) => Label {
+  const change = choice.compared === null ? "" : ` (${sizeChange(all.bytes - all.oldBytes)})`;
+  return (node) => {
+    if (node.frame === 0) return [`${size(all.bytes)}${change}, all of it`, ""];
+    if (data.isRegion(node.frame)) return [`◆ ${data.label(node.frame)}`, ""];
+    return [data.label(node.frame), data.place(node.frame)];
+  };
+}
+
+// Of a node and all below it, as far as it may be drawn.
+function largestChange(tree: Tree, zoomed: Node): number {
+  const stack = [...tree.childrenOf(zoomed)];
+  let largest = 0;
+  while (stack.length !== 0) {
+    const node = stack.pop()!;
+    if (node.width < zoomed.width / 5000) continue; // narrower than a pixel
+    largest = Math.max(largest, Math.abs(node.sums.bytes - node.sums.oldBytes));
+    stack.push(...tree.childrenOf(node));
+  }
+  return largest;
 }
 
 export function Flame({ weights, callees, theme, query, onQuery, onSource }: FlameProps) {
@@ -75,13 +90,8 @@ export function Flame({ weights, callees, theme, query, onQuery, onSource }: Fla
   const [byFunction, setByFunction] = useState(false);
   const [changeOnly, setChangeOnly] = useState(false);
   const [wanted, setZoomed] = useState<Node | null>(null);
-  const [pointed, setPointed] = useState<{ box: Box; at: [number, number] } | null>(null);
+  const [wantedPointed, setPointed] = useState<Node | null>(null);
   const [wantedCurrent, setCurrent] = useState<Node | null>(null);
-  const [width, setWidth] = useState(0);
-  const [windowHeight, setWindowHeight] = useState(window.innerHeight);
-  const [scrolled, setScrolled] = useState(0);
-  const scroller = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
   const search = useRef<HTMLInputElement>(null);
 
   const showsChange = changeOnly && isDifference;
@@ -95,11 +105,9 @@ export function Flame({ weights, callees, theme, query, onQuery, onSource }: Fla
     () => (wantedCurrent ? tree.find(wantedCurrent) : null),
     [tree, wantedCurrent],
   );
-  const picture = useMemo(() => layOut(tree, zoomed, width), [tree, zoomed, width]);
-  // As high as it is deep, up to most of the window; never so low that the page jumps.
-  const viewHeight = Math.max(
-    7 * ROW,
-    Math.min(picture.height, Math.max(16 * ROW, Math.round(windowHeight * 0.62))),
+  const largest = useMemo(
+    () => (isDifference ? largestChange(tree, zoomed) : 0),
+    [tree, zoomed, isDifference],
   );
   const found = useMemo(() => matchFrames(data, query), [data, query]);
   const matches = found instanceof Uint8Array ? found : null;
@@ -107,38 +115,6 @@ export function Flame({ weights, callees, theme, query, onQuery, onSource }: Fla
     () => (matches ? matchedSums(weights, matches) : null),
     [weights, matches],
   );
-
-  useLayoutEffect(() => {
-    const element = scroller.current!;
-    const measure = () => {
-      setWidth(element.clientWidth);
-      setWindowHeight(window.innerHeight);
-    };
-    const observer = new ResizeObserver(measure);
-    measure();
-    observer.observe(element);
-    window.addEventListener("resize", measure);
-    return () => {
-      observer.disconnect();
-      window.removeEventListener("resize", measure);
-    };
-  }, []);
-
-  useEffect(() => setPointed(null), [tree]); // its box is one of another tree
-
-  useLayoutEffect(() => {
-    const rootLabel = `${size(weights.all.bytes)}${isDifference ? ` (${sizeChange(weights.all.bytes - weights.all.oldBytes)})` : ""}, all of it`;
-    const looks = {
-      theme,
-      isDifference,
-      matches,
-      zoomed,
-      current: current ?? pointed?.box.node ?? null,
-      rootLabel,
-    };
-    const drawn = draw(canvas.current!, data, picture, looks, scrolled, width, viewHeight);
-    canvas.current!.dataset.boxes = String(drawn);
-  });
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -151,57 +127,14 @@ export function Flame({ weights, callees, theme, query, onQuery, onSource }: Fla
     return () => document.removeEventListener("keydown", onKey);
   }, []);
 
-  const go = (node: Node | null | undefined) => {
-    if (!node) return;
-    setCurrent(node);
-    const element = scroller.current!;
-    const top = node.depth * ROW;
-    if (top < element.scrollTop) element.scrollTop = top;
-    if (top + ROW > element.scrollTop + element.clientHeight)
-      element.scrollTop = top + ROW - element.clientHeight;
+  const said = current ?? wantedPointed ?? zoomed;
+  const looks = {
+    theme,
+    zoomed,
+    colour: colourOf(weights, theme, largest),
+    label: labelOf(weights),
+    isMatch: matches && ((node: Node) => matches[node.frame] === 1),
   };
-  const zoom = (node: Node) => {
-    setZoomed(node);
-    setPointed(null);
-  };
-  const sibling = (node: Node, step: number) => {
-    const siblings = node.parent ? tree.childrenOf(node.parent) : [node];
-    return siblings[siblings.indexOf(node) + step];
-  };
-  const onKey = (event: KeyboardEvent) => {
-    const node = current ?? zoomed;
-    const keys: Record<string, () => void> = {
-      ArrowDown: () => go(current ? tree.childrenOf(node)[0] : node),
-      ArrowUp: () => go(node.parent),
-      ArrowLeft: () => go(sibling(node, -1)),
-      ArrowRight: () => go(sibling(node, 1)),
-      Home: () => go(tree.root),
-      Enter: () => zoom(node),
-      " ": () => zoom(node),
-      Escape: () => zoom(zoomed.parent ?? zoomed),
-      Backspace: () => zoom(zoomed.parent ?? zoomed),
-      s: () => node.frame !== 0 && onSource(node.frame),
-    };
-    const act = keys[event.key];
-    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    act();
-  };
-  const under = (event: MouseEvent): Box | null => {
-    const bounds = canvas.current!.getBoundingClientRect();
-    return boxAt(picture, event.clientX - bounds.left, event.clientY - bounds.top + scrolled);
-  };
-  const onMove = (event: MouseEvent) => {
-    const box = under(event);
-    setPointed(box && { box, at: [event.clientX, event.clientY] });
-    if (box) setCurrent(null);
-  };
-  const onClick = (event: MouseEvent) => {
-    const box = under(event);
-    if (box) zoom(box.others !== 0 ? (box.node.parent ?? tree.root) : box.node);
-  };
-
-  const said = current ?? (pointed && pointed.box.others === 0 ? pointed.box.node : zoomed);
   return (
     <section class="flame">
       <div class="controls">
@@ -259,33 +192,26 @@ export function Flame({ weights, callees, theme, query, onQuery, onSource }: Fla
           type="button"
           id="reset"
           disabled={zoomed === tree.root}
-          onClick={() => zoom(tree.root)}
+          onClick={() => setZoomed(tree.root)}
         >
           Reset zoom
         </button>
       </div>
-      <div
-        class="canvas"
-        ref={scroller}
-        tabIndex={0}
-        role="application"
-        style={{ height: `${viewHeight}px` }}
-        aria-label="Flame graph. Arrow keys move, Enter zooms in, Escape zooms out, S shows the source."
-        aria-describedby="said"
-        onKeyDown={onKey}
-        onScroll={(event) => setScrolled(event.currentTarget.scrollTop)}
-        onMouseMove={onMove}
-        onMouseLeave={() => setPointed(null)}
-        onClick={onClick}
-      >
-        <div class="sheet" style={{ height: `${picture.height}px` }}>
-          <canvas
-            id="flame"
-            ref={canvas}
-            style={{ width: `${width}px`, height: `${viewHeight}px` }}
-          />
-        </div>
-      </div>
+      <Icicle
+        id="flame"
+        name="Flame graph. Arrow keys move, Enter zooms in, Escape zooms out, S shows the source."
+        tree={tree}
+        looks={looks}
+        current={current}
+        pointed={wantedPointed}
+        share={0.62}
+        othersAre="frames"
+        onCurrent={setCurrent}
+        onPointed={setPointed}
+        onZoom={setZoomed}
+        onKey={{ s: (node) => node.frame !== 0 && onSource(node.frame) }}
+        tip={(node) => <Told weights={weights} node={node} />}
+      />
       <div class="below">
         <p id="said" class="said" aria-live="polite">
           <b>{title(weights, said)}</b>
@@ -302,7 +228,6 @@ export function Flame({ weights, callees, theme, query, onQuery, onSource }: Fla
           knowsOwners={data.files.some((file) => file.owner === Owner.Library)}
         />
       </div>
-      {pointed && <Tip weights={weights} box={pointed.box} at={pointed.at} />}
     </section>
   );
 }

@@ -2,42 +2,51 @@
 //
 // Draws a tree as an icicle on a canvas: the root on top, what it leads to below, each as wide
 // as its share.  Only the rows in view are drawn, and nothing narrower than a pixel; what is
-// too narrow is drawn together as one grey piece, so that nothing goes unseen.
-import { changeColour, frameColour, type Theme } from "./colours";
-import type { Data } from "./data";
-import type { Node, Tree } from "./tree";
+// too narrow is drawn together as one grey piece, so that nothing goes unseen.  What the nodes
+// are, and how they look, is the caller's.
+import type { Theme } from "./colours";
 
 export const ROW = 21;
 const GAP = 1;
 const NARROWEST = 1.2; // pixels
 const FONT = '12px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 
-export interface Box {
+export interface Shape<N> {
+  parent: N | null;
+  depth: number;
+  width: number; // in bytes; its children's, the widest first, are no more together
+}
+
+export interface Box<N> {
   x: number;
   y: number; // from the top of the whole graph
   width: number;
-  node: Node;
+  node: N;
   others: number; // so many siblings from this one on are drawn together; 0: only itself
 }
 
-export interface Picture {
-  boxes: Box[];
+export interface Picture<N> {
+  boxes: Box<N>[];
   height: number;
 }
 
 // The zoomed node and its callers fill the width; below it each has its share.
-export function layOut(tree: Tree, zoomed: Node, width: number): Picture {
-  const boxes: Box[] = [];
-  const stack: [Node, number, number][] = [];
+export function layOut<N extends Shape<N>>(
+  childrenOf: (node: N) => N[],
+  zoomed: N,
+  width: number,
+): Picture<N> {
+  const boxes: Box<N>[] = [];
+  const stack: [N, number, number][] = [];
   let deepest = zoomed.depth;
 
-  for (let up: Node | null = zoomed; up; up = up.parent)
+  for (let up: N | null = zoomed; up; up = up.parent)
     boxes.push({ x: 0, y: up.depth * ROW, width, node: up, others: 0 });
   boxes.reverse();
   stack.push([zoomed, 0, width]);
   while (stack.length !== 0) {
     const [node, left, room] = stack.pop()!;
-    const children = tree.childrenOf(node);
+    const children = childrenOf(node);
     const scale = node.width === 0 ? 0 : room / node.width;
     let x = left;
     for (let i = 0; i < children.length; i++) {
@@ -60,42 +69,29 @@ export function layOut(tree: Tree, zoomed: Node, width: number): Picture {
   return { boxes, height: (deepest + 1) * ROW };
 }
 
-export interface Looks {
+// What is written into a box, the second part only where there is room for it.
+export type Label = [name: string, place: string];
+
+export interface Looks<N> {
   theme: Theme;
-  isDifference: boolean;
-  matches: Uint8Array | null; // by frame
-  zoomed: Node;
-  current: Node | null;
-  rootLabel: string;
+  zoomed: N;
+  current: N | null;
+  colour: (node: N) => string;
+  label: (node: N) => Label;
+  isMatch: ((node: N) => boolean) | null; // null: nothing is searched for
 }
 
-function fill(data: Data, box: Box, looks: Looks, largest: number): string {
-  const { node } = box;
-  if (box.others !== 0) return looks.theme.line;
-  if (looks.matches && looks.matches[node.frame]) return looks.theme.match;
-  if (looks.isDifference)
-    return changeColour(node.sums.bytes - node.sums.oldBytes, largest, looks.theme);
-  if (node.frame === 0) return looks.theme.isDark ? "hsl(220 8% 24%)" : "hsl(220 14% 90%)";
-  return frameColour(data, node.frame, looks.theme);
-}
-
-function drawLabel(
+function drawLabel<N>(
   context: CanvasRenderingContext2D,
-  data: Data,
-  box: Box,
-  looks: Looks,
+  box: Box<N>,
+  looks: Looks<N>,
+  isMatch: boolean,
   top: number,
   letter: number,
 ): void {
-  const { node } = box;
   const room = Math.floor((box.width - 9) / letter);
   if (room < 2 || box.others !== 0) return;
-  const isMatch = !!looks.matches && looks.matches[node.frame] === 1;
-  const name =
-    node.frame === 0
-      ? looks.rootLabel
-      : (data.isRegion(node.frame) ? "◆ " : "") + data.label(node.frame);
-  const place = node.frame === 0 || data.isRegion(node.frame) ? "" : data.place(node.frame);
+  const [name, place] = looks.label(box.node);
   const x = Math.max(box.x, 0) + 5;
 
   context.fillStyle = isMatch ? looks.theme.matchText : looks.theme.text;
@@ -109,24 +105,16 @@ function drawLabel(
 }
 
 // Returns how many boxes were drawn.
-export function draw(
+export function draw<N extends Shape<N>>(
   canvas: HTMLCanvasElement,
-  data: Data,
-  picture: Picture,
-  looks: Looks,
+  picture: Picture<N>,
+  looks: Looks<N>,
   scrolled: number,
   width: number,
   height: number,
 ): number {
   const ratio = window.devicePixelRatio || 1;
   const context = canvas.getContext("2d")!;
-  const largest = picture.boxes.reduce(
-    (most, { node, others }) =>
-      others !== 0 || node.depth <= looks.zoomed.depth
-        ? most
-        : Math.max(most, Math.abs(node.sums.bytes - node.sums.oldBytes)),
-    0,
-  );
   let drawn = 0;
 
   if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
@@ -139,13 +127,19 @@ export function draw(
     const top = box.y - scrolled;
     if (top + ROW < 0 || top > height) continue;
     const isAbove = box.node.depth < looks.zoomed.depth;
-    const isDim = looks.matches !== null && box.node.frame !== 0 && !looks.matches[box.node.frame];
+    const isMatch = looks.isMatch !== null && looks.isMatch(box.node);
+    const isDim = looks.isMatch !== null && box.node.parent !== null && !isMatch;
     context.globalAlpha = isAbove ? 0.55 : isDim ? 0.42 : 1;
-    context.fillStyle = fill(data, box, looks, largest);
+    context.fillStyle =
+      box.others !== 0
+        ? looks.theme.line
+        : isMatch
+          ? looks.theme.match
+          : looks.colour(box.node);
     const inner = Math.max(box.width - (box.width > 3 ? GAP : 0), 0.5);
     context.fillRect(box.x, top, inner, ROW - GAP);
     context.globalAlpha = isAbove ? 0.7 : isDim ? 0.6 : 1;
-    drawLabel(context, data, box, looks, top, letter);
+    drawLabel(context, box, looks, isMatch, top, letter);
     context.globalAlpha = 1;
     if (box.node === looks.current && box.others === 0) {
       context.strokeStyle = looks.theme.accent;
@@ -157,7 +151,7 @@ export function draw(
   return drawn;
 }
 
-export function boxAt(picture: Picture, x: number, y: number): Box | null {
+export function boxAt<N>(picture: Picture<N>, x: number, y: number): Box<N> | null {
   const top = Math.floor(y / ROW) * ROW;
   for (const box of picture.boxes)
     if (box.y === top && x >= box.x && x < box.x + Math.max(box.width, 1)) return box;

@@ -8,16 +8,19 @@ import { readData, type Data } from "./data";
 import { Details, notes } from "./details";
 import { Flame } from "./flame";
 import { count, duration, size, sizeChange } from "./format";
+import type { Heap } from "./heap";
+import { Objects } from "./objects";
+import { clean } from "./reader";
 import { Source } from "./source";
 import { Table } from "./table";
 import { stateName, Timeline } from "./timeline";
 import { Callees, Weights, type Only } from "./weights";
 
-// A page about the object graph finds its place here.
 const VIEWS = [
   ["flame", "Flame graph"],
   ["table", "Table"],
   ["source", "Source"],
+  ["objects", "Objects"],
   ["details", "Details"],
 ] as const;
 type View = (typeof VIEWS)[number][0];
@@ -179,19 +182,32 @@ function Chooser({
   );
 }
 
-function Tabs({ view, set }: { view: View; set: (view: View) => void }) {
+// A capture may have objects, or nothing else.
+function hasBlocks(data: Data): boolean {
+  return data.rowCount > 1 || data.heaps.length === 0;
+}
+
+function viewsOf(data: Data) {
+  return VIEWS.filter(([name]) => {
+    if (name === "objects") return data.heaps.length !== 0;
+    return hasBlocks(data) || name === "source" || name === "details";
+  });
+}
+
+function Tabs({ data, view, set }: { data: Data; view: View; set: (view: View) => void }) {
+  const views = viewsOf(data);
   const onKey = (event: KeyboardEvent) => {
     const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
     if (step === 0) return;
     event.preventDefault();
-    const index = VIEWS.findIndex(([name]) => name === view);
-    const [next] = VIEWS[(index + step + VIEWS.length) % VIEWS.length];
+    const index = views.findIndex(([name]) => name === view);
+    const [next] = views[(index + step + views.length) % views.length];
     set(next);
     document.getElementById(`tab-${next}`)?.focus();
   };
   return (
     <div class="tabs" role="tablist" aria-label="Views" onKeyDown={onKey}>
-      {VIEWS.map(([name, text]) => (
+      {views.map(([name, text]) => (
         <button
           key={name}
           type="button"
@@ -209,6 +225,10 @@ function Tabs({ view, set }: { view: View; set: (view: View) => void }) {
   );
 }
 
+function verdictOf(heap: Heap): string {
+  return clean(heap.facts.verdict);
+}
+
 function Page({ data }: { data: Data }) {
   const { facts } = data;
   const [theme, wish, setWish] = useTheme();
@@ -217,7 +237,7 @@ function Page({ data }: { data: Data }) {
     facts.states[1]?.role === "older" ? 1 : null,
   );
   const [only, setOnly] = useState<Only | null>(null);
-  const [view, setView] = useState<View>("flame");
+  const [view, setView] = useState<View>(hasBlocks(data) ? "flame" : "objects");
   const [query, setQuery] = useState("");
   const [frame, setFrame] = useState(0);
   const callees = useMemo(() => new Callees(data), [data]);
@@ -243,7 +263,8 @@ function Page({ data }: { data: Data }) {
     setView("flame");
   };
   const { program, verdict } = facts;
-  const [sentence, ...rest] = verdict.split("\n").filter((line) => line.trim() !== "");
+  const told = [...verdict.split("\n"), ...data.heaps.slice(0, 1).map(verdictOf)];
+  const [sentence, ...rest] = told.filter((line) => line.trim() !== "");
   const left = notes(data);
   return (
     <>
@@ -269,7 +290,7 @@ function Page({ data }: { data: Data }) {
             <code>{program.command_line}</code>
           </p>
         )}
-        <Numbers data={data} shown={shown} compared={compared} />
+        {hasBlocks(data) && <Numbers data={data} shown={shown} compared={compared} />}
         <div class="panel">
           {data.points.length > 1 && (
             <Timeline
@@ -291,7 +312,7 @@ function Page({ data }: { data: Data }) {
         </div>
         <div class="panel views">
           <div class="tab-line">
-            <Tabs view={view} set={setView} />
+            <Tabs data={data} view={view} set={setView} />
             {only && (
               <button
                 type="button"
@@ -333,6 +354,7 @@ function Page({ data }: { data: Data }) {
                 onSearch={openSearch}
               />
             )}
+            {view === "objects" && <Objects data={data} theme={theme} onSource={openSource} />}
             {view === "details" && <Details data={data} />}
           </div>
         </div>

@@ -51,7 +51,9 @@ function filesOf(weights: Weights): FileRow[] {
   );
 }
 
-function linesOf(weights: Weights, callees: Callees, file: number): LineRow[] {
+// Those that hold anything, and the one that is asked for: it may have allocated objects that
+// were not traced.
+function linesOf(weights: Weights, callees: Callees, file: number, wanted: number): LineRow[] {
   const { data } = weights;
   const { groupOf, frames } = groupFrames(data, "line");
   const totals = frames.map(noSums);
@@ -79,7 +81,9 @@ function linesOf(weights: Weights, callees: Callees, file: number): LineRow[] {
   }));
   const isThere = (sums: Sums) => sums.bytes !== 0 || sums.oldBytes !== 0;
   return rows
-    .filter((row) => row.line !== 0 && (isThere(row.self) || isThere(row.total)))
+    .filter(
+      (row) => row.line !== 0 && (row.line === wanted || isThere(row.self) || isThere(row.total)),
+    )
     .sort((a, b) => a.line - b.line);
 }
 
@@ -89,11 +93,14 @@ export function Source({ weights, callees, frame, onFrame, onSearch }: SourcePro
   // A reader wants their own code first.
   const own = files.find((row) => data.files[row.file].owner === Owner.Program);
   const file = frame !== 0 ? data.frameFile[frame] : ((own ?? files[0])?.file ?? 0);
-  const lines = useMemo(() => linesOf(weights, callees, file), [weights, callees, file]);
+  const line = frame === 0 ? 0 : data.frameLine[frame];
+  const lines = useMemo(
+    () => linesOf(weights, callees, file, line),
+    [weights, callees, file, line],
+  );
   const most = lines.reduce((largest, row) => Math.max(largest, row.total.bytes), 0);
   const marked = useRef<HTMLTableRowElement>(null);
   const isDifference = weights.choice.compared !== null;
-  const line = frame === 0 ? 0 : data.frameLine[frame];
 
   useEffect(() => marked.current?.scrollIntoView({ block: "center" }), [frame]);
   if (files.length === 0) return <p class="nothing">No line of source stands in this capture.</p>;

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The table: rows by one key, sorted by any column.  Only the rows in view are in the page, so
-// that a hundred thousand of them cost as little as a hundred.
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+// The table: rows by one key, sorted by any column.
+import { useMemo, useRef, useState } from "preact/hooks";
 import { count, countChange, share, size, sizeChange } from "./format";
 import { group, groupsFrames, KEYS, type Group, type Key } from "./groups";
 import { Bar } from "./parts";
+import { Rows, SortHead } from "./rows";
 import type { Callees, Only, Weights } from "./weights";
-
-const ROW = 30;
-const SPARE = 10; // rows above and below what is in view
 
 export interface TableProps {
   weights: Weights;
@@ -45,8 +42,6 @@ export function Table({ weights, callees, onSource, onSearch, onOnly }: TablePro
   const [filter, setFilter] = useState("");
   const [wantedColumn, setColumn] = useState<Column | null>(null);
   const [isDescending, setDescending] = useState(true);
-  const [scrolled, setScrolled] = useState(0);
-  const [height, setHeight] = useState(600);
   const scroller = useRef<HTMLDivElement>(null);
 
   const hasTotals = groupsFrames(key);
@@ -77,12 +72,6 @@ export function Table({ weights, callees, onSource, onSearch, onOnly }: TablePro
     [all],
   );
 
-  useLayoutEffect(() => {
-    const observer = new ResizeObserver(() => setHeight(scroller.current!.clientHeight));
-    observer.observe(scroller.current!);
-    return () => observer.disconnect();
-  }, []);
-
   const sortBy = (next: Column) => {
     setDescending(next === column ? !isDescending : next !== "name");
     setColumn(next);
@@ -96,8 +85,6 @@ export function Table({ weights, callees, onSource, onSearch, onOnly }: TablePro
         key === "function" ? `${weights.data.functionName(row.frame)} ${row.place}` : row.name,
       );
   };
-  const first = Math.max(0, Math.floor(scrolled / ROW) - SPARE);
-  const end = Math.min(rows.length, Math.ceil((scrolled + height) / ROW) + SPARE);
   const heads: Record<Column, string> = {
     bytes: hasTotals ? "Allocated here" : "Bytes",
     total: "With callees",
@@ -137,59 +124,32 @@ export function Table({ weights, callees, onSource, onSearch, onOnly }: TablePro
           {count(rows.length)} {rows.length === 1 ? "row" : "rows"}
         </output>
       </div>
-      <div
-        class="rows"
-        ref={scroller}
-        tabIndex={0}
-        role="region"
-        aria-label="Rows"
-        onScroll={(event) => setScrolled(event.currentTarget.scrollTop)}
-      >
-        <table aria-rowcount={rows.length + 1}>
-          <thead>
-            <tr>
-              {available.map((one) => (
-                <th
-                  key={one}
-                  scope="col"
-                  class={one}
-                  aria-sort={one !== column ? undefined : isDescending ? "descending" : "ascending"}
-                >
-                  <button type="button" data-sort={one} onClick={() => sortBy(one)}>
-                    {heads[one]}
-                    <span aria-hidden="true">
-                      {one !== column ? "" : isDescending ? " ▾" : " ▴"}
-                    </span>
-                  </button>
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {first > 0 && (
-              <tr class="space">
-                <td style={{ height: `${first * ROW}px` }} />
-              </tr>
-            )}
-            {rows.slice(first, end).map((row, index) => (
-              <Line
-                key={first + index}
-                row={row}
-                number={first + index}
-                columns={available}
-                weights={weights}
-                largestChange={largestChange}
-                open={open}
-              />
-            ))}
-            {end < rows.length && (
-              <tr class="space">
-                <td style={{ height: `${(rows.length - end) * ROW}px` }} />
-              </tr>
-            )}
-          </tbody>
-        </table>
-      </div>
+      <Rows
+        name="Rows"
+        count={rows.length}
+        scroller={scroller}
+        head={available.map((one) => (
+          <SortHead
+            key={one}
+            column={one}
+            text={heads[one]}
+            sorted={column}
+            isDescending={isDescending}
+            sortBy={sortBy}
+          />
+        ))}
+        line={(number) => (
+          <Line
+            key={number}
+            row={rows[number]}
+            number={number}
+            columns={available}
+            weights={weights}
+            largestChange={largestChange}
+            open={open}
+          />
+        )}
+      />
     </section>
   );
 }

@@ -60,7 +60,8 @@ export class Tree {
     return root;
   }
 
-  childrenOf(node: Node): Node[] {
+  // Bound, since pictures ask for it by itself.
+  childrenOf = (node: Node): Node[] => {
     if (node.children === null) {
       node.children = this.options.isInverted ? this.callersOf(node) : this.calledBy(node);
       node.children.sort((a, b) => b.width - a.width || a.frame - b.frame);
@@ -68,7 +69,7 @@ export class Tree {
       for (const child of node.children) node.selfWidth -= child.width;
     }
     return node.children;
-  }
+  };
 
   private calledBy(node: Node): Node[] {
     const { data, total } = this.weights;
