@@ -79,6 +79,10 @@ class _Child:
             self.close()
             raise
 
+    @property
+    def is_closed(self):
+        return self._end is None
+
     def close(self):
         end, self._end = self._end, None
         if end is None:
@@ -222,15 +226,15 @@ def _paths(fields):
 
 
 class _Printed:
-    """What prints as text, in notebooks too; what C has written stays as `_printed`."""
+    """What prints as text, and in notebooks as tables; what C has written stays as `_printed`."""
 
     def __str__(self):
         return self._printed
 
     def _repr_html_(self):
-        from html import escape
+        from memwhy import _heap_html  # not with memwhy: few run in a notebook
 
-        return f"<pre>{escape(str(self))}</pre>"
+        return _heap_html.written(self, _size, _place)
 
 
 class Why(_Printed):
@@ -489,6 +493,9 @@ class Heap(_Printed):
 
     def __str__(self):
         return self._child.ask("report", 50)["text"].rstrip("\n")
+
+    def _repr_html_(self):
+        return None if self._child.is_closed else super()._repr_html_()  # None: its repr() then
 
     def __repr__(self):
         return f"<Heap {self.summary['objects']} objects, {_size(self.summary['bytes'])}>"
