@@ -61,8 +61,7 @@ static mw_status write_leaks(const leaks_options *options, mw_subject *subject,
                           .width = mw_terminal_width(STDOUT_FILENO),
                           .has_colour = mw_terminal_has_colour(STDOUT_FILENO)};
     mw_alloc *alloc = mw_alloc_system();
-    mw_status status =
-        mw_output_open(&output, options->json == NULL ? "-" : options->json, reterr);
+    mw_status status = mw_output_open(&output, options->json == NULL ? "-" : options->json, reterr);
 
     if (status != MW_OK)
         return status;
@@ -126,8 +125,7 @@ static int check_options(const leaks_options *options)
 
     if (options->capture == NULL)
         return mw_command_fail("leaks wants a capture; see \"memwhy help leaks\".");
-    if (options->json != NULL &&
-        mw_output_spares("--json", options->json, inputs, &error) != MW_OK)
+    if (options->json != NULL && mw_output_spares("--json", options->json, inputs, &error) != MW_OK)
         return mw_command_fail_with(&error);
     return MW_EXIT_DONE;
 }

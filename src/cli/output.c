@@ -27,8 +27,8 @@ mw_status mw_output_spares(const char *option, const char *path, const char *con
 {
     for (const char *const *input = inputs; *input != NULL; input++)
         if (mw_output_is_same(path, *input))
-            return mw_error_set(reterr, MW_BAD_INPUT,
-                                "%s would overwrite the capture \"%.150s\".", option, path);
+            return mw_error_set(reterr, MW_BAD_INPUT, "%s would overwrite the capture \"%.150s\".",
+                                option, path);
     return MW_OK;
 }
 
