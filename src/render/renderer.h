@@ -28,10 +28,10 @@ typedef struct mw_moments {
  * allocated stands as what is alive. */
 typedef struct mw_view {
     const mw_snapshot *snapshot;
-    const mw_snapshot *older;    /* what to compare with; NULL: nothing                     */
-    const mw_timeline *timeline; /* NULL where nobody knows                                 */
-    uint64_t time_ns;            /* of the snapshot; 0: the timeline's end                  */
-    mw_moments *moments;         /* snapshots to choose from, for pages; NULL: none         */
+    const mw_snapshot *older;         /* what to compare with; NULL: nothing                     */
+    const mw_timeline *timeline;      /* NULL where nobody knows                                 */
+    uint64_t time_ns;                 /* of the snapshot; 0: the timeline's end                  */
+    mw_moments *moments;              /* snapshots to choose from, for pages; NULL: none         */
     const mw_page_heap *const *heaps; /* the object graph at some moments, for pages: the latest
                                          first; may be none                                 */
     size_t heap_count;
