@@ -313,7 +313,12 @@ ALWAYS_INLINE void *pooled_calloc(size_t count, size_t size)
     if (__builtin_expect((count | size) > MW_POOL_REQUEST_MAXIMUM, 0))
         return NULL;
     block = pooled_malloc(count * size);
-    return block != NULL ? memset(block, 0, count * size) : NULL;
+    if (block == NULL)
+        return NULL;
+    /* The items of a list of one or two, which is what most calls are: no block is smaller. */
+    if (count * size > MW_PAGE_UNIT_BYTES)
+        return memset(block, 0, count * size);
+    return memset(block, 0, MW_PAGE_UNIT_BYTES);
 }
 
 /* Returns false, having done nothing, if this takes the long way. */
