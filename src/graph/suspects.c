@@ -112,11 +112,13 @@ static mw_status suspect_joint(finder *find, uint32_t position, uint64_t *bytes,
 }
 
 /* A root that C code holds and nobody else, if it is not heavy itself; 0 if it is. */
-static uint32_t light_held_root(const finder *find, const mw_graph_root *root)
+static uint32_t light_held_root(const mw_dominators *tree, const mw_graph_root *root,
+                                uint64_t heavy_bytes)
 {
-    uint32_t at = find->tree->position_of[root->node];
+    uint32_t at = tree->position_of[root->node];
 
-    return root->kind == MW_ROOT_HELD_FROM_C && !is_heavy(find, at) ? at : 0;
+    return root->kind == MW_ROOT_HELD_FROM_C && mw_dominators_retained(tree, at) < heavy_bytes ? at
+                                                                                               : 0;
 }
 
 /* Roots of one type that C code holds, heavy together and none of them alone. */
@@ -129,15 +131,18 @@ static mw_status suspect_many(finder *find)
     if (by_type == NULL)
         return MW_NO_MEMORY;
     for (uint32_t i = 0; i < find->graph->root_count; i++) {
-        uint32_t at = light_held_root(find, &find->graph->roots[i]);
+        uint32_t at = light_held_root(find->tree, &find->graph->roots[i], find->threshold_bytes);
         uint32_t type = find->graph->nodes[find->graph->roots[i].node].type;
         mw_suspect *many = &by_type[type];
 
         if (at == 0)
             continue;
         if (many->objects++ == 0)
-            *many =
-                (mw_suspect){.kind = MW_SUSPECT_MANY, .position = at, .type = type, .objects = 1};
+            *many = (mw_suspect){.kind = MW_SUSPECT_MANY,
+                                 .position = at,
+                                 .type = type,
+                                 .objects = 1,
+                                 .heavy_bytes = find->threshold_bytes};
         many->bytes += mw_dominators_retained(find->tree, at);
         many->retained_bytes = many->bytes;
     }
@@ -146,6 +151,18 @@ static mw_status suspect_many(finder *find)
             status = add_suspect(find, by_type[i]);
     mw_alloc_release(find->alloc, by_type, size_bytes);
     return status;
+}
+
+void mw_suspect_many_sums(const mw_suspect *many, const mw_object_graph *graph,
+                          const mw_dominators *tree, const mw_grouping *grouping,
+                          mw_retained_sum *sums)
+{
+    for (uint32_t i = 0; i < graph->root_count; i++) {
+        uint32_t at = light_held_root(tree, &graph->roots[i], many->heavy_bytes);
+
+        if (at != 0 && graph->nodes[graph->roots[i].node].type == many->type)
+            mw_retained_below(tree, at, grouping, sums);
+    }
 }
 
 /* ── chains ──────────────────────────────────────────────────────────────────────── */

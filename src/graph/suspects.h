@@ -27,7 +27,7 @@ typedef struct mw_suspect {
     uint32_t holders[MW_JOINT_HOLDERS]; /* positions; JOINT alone                         */
     uint32_t holder_count;
     bool has_more_holders;
-    uint64_t heavy_bytes;    /* JOINT alone: objects that retain so much are not in it     */
+    uint64_t heavy_bytes;    /* JOINT and MANY: objects that retain so much are not in it  */
     uint32_t type;           /* MANY: of all of them                                       */
     uint64_t objects;        /* that accumulate, are held together, or are many            */
     uint64_t bytes;          /* why it is suspected: without what is suspected by itself   */
@@ -48,3 +48,9 @@ mw_status mw_suspects_init(mw_suspects *ret_suspects, const mw_object_graph *gra
                            uint32_t type_count, uint64_t threshold_bytes, mw_alloc *alloc)
     MW_MUST_CHECK;
 void mw_suspects_done(mw_suspects *suspects); /* accepts a zeroed struct */
+
+/* Adds to [sums] what each object of a suspect of kind MANY dominates, itself included;
+ * retained_bytes stays as it is. */
+void mw_suspect_many_sums(const mw_suspect *many, const mw_object_graph *graph,
+                          const mw_dominators *tree, const mw_grouping *grouping,
+                          mw_retained_sum *sums);

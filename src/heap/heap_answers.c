@@ -292,9 +292,9 @@ static mw_status answer_held(answer *self)
     return answer_table(self, MW_HEAP_BY_HELD);
 }
 
-/* What [node] retains, or a suspect of kind JOINT is about, by type and, if that is known, by
- * line; the largest first. */
-static mw_status put_contents(answer *self, uint32_t node, const mw_suspect *joint)
+/* What a suspect retains, or without one what [node] does, by type and, if that is known, by line;
+ * the largest first. */
+static mw_status put_contents(answer *self, uint32_t node, const mw_suspect *suspect)
 {
     static const char *const names[] = {
         [MW_HEAP_BY_TYPE] = "retained_types",
@@ -305,8 +305,8 @@ static mw_status put_contents(answer *self, uint32_t node, const mw_suspect *joi
     mw_heap_table table;
 
     for (mw_heap_by by = MW_HEAP_BY_TYPE; status == MW_OK && by <= last; by++) {
-        if (joint != NULL)
-            status = mw_heap_table_init_joint(&table, self->study, by, joint);
+        if (suspect != NULL)
+            status = mw_heap_table_init_suspect(&table, self->study, by, suspect);
         else
             status = mw_heap_table_init_below(&table, self->study, by, node);
         status = put_table(self, names[by], &table, BELOW_ROWS, status);
@@ -441,7 +441,7 @@ static mw_status put_suspect(answer *self, const mw_suspect *suspect)
         status = put_routes(self, node, 1);
     }
     if (status == MW_OK)
-        status = put_contents(self, node, suspect->kind == MW_SUSPECT_JOINT ? suspect : NULL);
+        status = put_contents(self, node, suspect);
     begin_text(self);
     if (status == MW_OK)
         status = mw_heap_suspect_write(suspect, 0, self->study, &plain_look, &self->text.sink);

@@ -82,32 +82,38 @@ static mw_status find_grouping(mw_heap_study *study, mw_heap_by by, mw_grouping 
 
 /* What a table is about, where it is about groups of a grouping. */
 typedef struct subject {
-    uint32_t position;         /* what is below it; unused where there is a suspect */
-    const mw_suspect *suspect; /* or NULL                                           */
-    bool is_whole;             /* the whole heap                                    */
+    uint32_t position;         /* what is below it; unused where there is a suspect    */
+    const mw_suspect *suspect; /* of kind JOINT or MANY, or NULL                       */
+    bool is_whole;             /* the whole heap                                       */
 } subject;
+
+static mw_status add_up_joint(mw_heap_study *study, const mw_suspect *suspect,
+                              const mw_grouping *grouping, mw_retained_sum *sums)
+{
+    mw_joint_row row = {.holder_count = suspect->holder_count,
+                        .has_more = suspect->has_more_holders};
+    const mw_back_edges *back;
+    mw_status status = mw_heap_study_back(study, &back);
+
+    if (status != MW_OK)
+        return status;
+    memcpy(row.holders, suspect->holders, sizeof row.holders);
+    return mw_joint_sums(&row, study->view->graph, back, &study->tree, suspect->position,
+                         suspect->heavy_bytes, grouping, study->alloc, sums);
+}
 
 static mw_status add_up(mw_heap_study *study, const subject *about, const mw_grouping *grouping,
                         mw_retained_sum *sums)
 {
-    const mw_back_edges *back;
-    mw_joint_row row;
-    mw_status status;
-
     if (about->is_whole)
         return mw_retained_by_group(&study->tree, grouping, study->alloc, sums);
-    if (about->suspect == NULL) {
+    if (about->suspect == NULL)
         mw_retained_below(&study->tree, about->position, grouping, sums);
-        return MW_OK;
-    }
-    status = mw_heap_study_back(study, &back);
-    if (status != MW_OK)
-        return status;
-    row = (mw_joint_row){.holder_count = about->suspect->holder_count,
-                         .has_more = about->suspect->has_more_holders};
-    memcpy(row.holders, about->suspect->holders, sizeof row.holders);
-    return mw_joint_sums(&row, study->view->graph, back, &study->tree, about->suspect->position,
-                         about->suspect->heavy_bytes, grouping, study->alloc, sums);
+    else if (about->suspect->kind == MW_SUSPECT_JOINT)
+        return add_up_joint(study, about->suspect, grouping, sums);
+    else
+        mw_suspect_many_sums(about->suspect, study->view->graph, &study->tree, grouping, sums);
+    return MW_OK;
 }
 
 static mw_status init_groups(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,
@@ -141,9 +147,12 @@ mw_status mw_heap_table_init_below(mw_heap_table *ret_table, mw_heap_study *stud
                        &(subject){.position = study->tree.position_of[dict != 0 ? dict : node]});
 }
 
-mw_status mw_heap_table_init_joint(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,
-                                   const mw_suspect *suspect)
+mw_status mw_heap_table_init_suspect(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,
+                                     const mw_suspect *suspect)
 {
+    if (suspect->kind == MW_SUSPECT_ACCUMULATES)
+        return mw_heap_table_init_below(ret_table, study, by,
+                                        study->tree.node_at[suspect->position]);
     return init_groups(ret_table, study, by, &(subject){.suspect = suspect});
 }
 

@@ -36,9 +36,10 @@ mw_status mw_heap_table_init(mw_heap_table *ret_table, mw_heap_study *study, mw_
 /* What the node retains, by type or line; of a module, its dict does. */
 mw_status mw_heap_table_init_below(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,
                                    uint32_t node) MW_MUST_CHECK;
-/* What a suspect of kind JOINT is about, by type or line. */
-mw_status mw_heap_table_init_joint(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,
-                                   const mw_suspect *suspect) MW_MUST_CHECK;
+/* What a suspect retains, by type or line: its object, what its holders hold together, or all of
+ * its many objects. */
+mw_status mw_heap_table_init_suspect(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,
+                                     const mw_suspect *suspect) MW_MUST_CHECK;
 void mw_heap_table_done(mw_heap_table *table); /* accepts a zeroed struct */
 
 /* What a row is called: a type's or a module's name, `app.py:12 in handle`, `<unknown>`. */

@@ -55,15 +55,6 @@ static const char *plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-/* What a suspect retains, or is held jointly. */
-static mw_status contents_of(mw_heap_table *ret_table, mw_heap_study *study, mw_heap_by by,
-                             const mw_suspect *suspect)
-{
-    if (suspect->kind == MW_SUSPECT_JOINT)
-        return mw_heap_table_init_joint(ret_table, study, by, suspect);
-    return mw_heap_table_init_below(ret_table, study, by, study->tree.node_at[suspect->position]);
-}
-
 /* "; the largest part is app.Row (12,000 objects, 9.2 MiB); the line that allocated most is
  * app.py:5 in load (9.0 MiB)" */
 static mw_status say_largest_part(mw_heap_writer *writer, const mw_suspect *suspect)
@@ -71,7 +62,7 @@ static mw_status say_largest_part(mw_heap_writer *writer, const mw_suspect *susp
     mw_sink *line = mw_heap_writer_line(writer);
     mw_heap_table table;
     mw_heap_place place;
-    mw_status status = contents_of(&table, writer->study, MW_HEAP_BY_TYPE, suspect);
+    mw_status status = mw_heap_table_init_suspect(&table, writer->study, MW_HEAP_BY_TYPE, suspect);
 
     if (status == MW_OK && table.count != 0) {
         mw_sink_text(line, "; the largest part is ");
@@ -83,7 +74,7 @@ static mw_status say_largest_part(mw_heap_writer *writer, const mw_suspect *susp
     mw_heap_table_done(&table);
     if (status != MW_OK)
         return status;
-    status = contents_of(&table, writer->study, MW_HEAP_BY_LINE, suspect);
+    status = mw_heap_table_init_suspect(&table, writer->study, MW_HEAP_BY_LINE, suspect);
     if (status == MW_OK && table.count != 0 && table.rows[0].group != 0) {
         place = writer->study->view->words->place(writer->study->view, table.rows[0].group);
         mw_sink_text(line, "; the line that allocated most is ");
@@ -136,7 +127,7 @@ static mw_status say_suspect(mw_heap_writer *writer, const mw_suspect *suspect)
                    share_of_heap(writer->study, suspect->retained_bytes).text);
     if (suspect->kind == MW_SUSPECT_JOINT)
         mw_sink_text(line, ", and dropping one of them frees nothing");
-    if (status == MW_OK && suspect->kind != MW_SUSPECT_MANY)
+    if (status == MW_OK)
         status = say_largest_part(writer, suspect);
     mw_sink_text(line, ".");
     return status;
@@ -234,14 +225,13 @@ static mw_status write_holders(mw_heap_writer *writer, const mw_suspect *suspect
     return status;
 }
 
-static void write_allocator(mw_heap_writer *writer, const char *lead, uint32_t node,
-                            uint32_t indent)
+static void write_allocator(mw_heap_writer *writer, uint32_t node, uint32_t indent)
 {
     mw_heap_place place = mw_heap_study_place(writer->study, node);
 
     if (place.file == NULL)
         return;
-    mw_sink_text(mw_heap_writer_line(writer), lead);
+    mw_sink_text(mw_heap_writer_line(writer), "allocated at ");
     mw_heap_writer_place(writer, &place, UINT32_MAX);
     mw_heap_writer_end(writer, indent, indent + 4, MW_STYLE_PLAIN);
 }
@@ -256,8 +246,6 @@ static void write_many(mw_heap_writer *writer, const mw_suspect *suspect, uint32
     mw_sink_format(line, " that C code holds retain %s, ", mw_size_format(suspect->bytes).text);
     mw_sink_format(line, "%s of the heap", share_of_heap(writer->study, suspect->bytes).text);
     mw_heap_writer_end(writer, 0, indent, MW_STYLE_STRONG);
-    write_allocator(writer, "one of them was allocated at ",
-                    writer->study->tree.node_at[suspect->position], indent);
 }
 
 static mw_status write_accumulation(mw_heap_writer *writer, const mw_suspect *suspect,
@@ -276,7 +264,7 @@ static mw_status write_accumulation(mw_heap_writer *writer, const mw_suspect *su
         mw_sink_format(line, "; with what below it is suspected by itself, it retains %s",
                        mw_size_format(suspect->retained_bytes).text);
     mw_heap_writer_end(writer, indent, indent, MW_STYLE_PLAIN);
-    write_allocator(writer, "allocated at ", node, indent);
+    write_allocator(writer, node, indent);
     return status;
 }
 
@@ -284,14 +272,14 @@ static mw_status write_accumulation(mw_heap_writer *writer, const mw_suspect *su
 static mw_status write_contents(mw_heap_writer *writer, const mw_suspect *suspect, uint32_t indent)
 {
     mw_heap_table table;
-    mw_status status = contents_of(&table, writer->study, MW_HEAP_BY_TYPE, suspect);
+    mw_status status = mw_heap_table_init_suspect(&table, writer->study, MW_HEAP_BY_TYPE, suspect);
 
     if (status == MW_OK)
         mw_heap_writer_contents(writer, &table, CONTENTS_ROWS, indent);
     mw_heap_table_done(&table);
     if (status != MW_OK || !writer->study->view->facts.knows_lines)
         return status;
-    status = contents_of(&table, writer->study, MW_HEAP_BY_LINE, suspect);
+    status = mw_heap_table_init_suspect(&table, writer->study, MW_HEAP_BY_LINE, suspect);
     if (status == MW_OK && table.count != 0) {
         mw_sink_text(mw_heap_writer_line(writer), "allocated by");
         mw_heap_writer_end(writer, indent, indent, MW_STYLE_FAINT);
@@ -308,11 +296,9 @@ static mw_status write_suspect(mw_heap_writer *writer, const mw_suspect *suspect
 
     if (number != 0)
         mw_sink_format(mw_heap_writer_line(writer), "%*u. ", NUMBER_COLUMNS - 2, number);
-    if (suspect->kind == MW_SUSPECT_MANY) {
+    if (suspect->kind == MW_SUSPECT_MANY)
         write_many(writer, suspect, indent);
-        return MW_OK;
-    }
-    if (suspect->kind == MW_SUSPECT_JOINT)
+    else if (suspect->kind == MW_SUSPECT_JOINT)
         status = write_holders(writer, suspect, indent);
     else
         status = write_accumulation(writer, suspect, indent);

@@ -104,15 +104,35 @@ TEST(heap_table, tells_what_several_hold_jointly_and_which_line_allocated_it)
     CHECK_EQ(suspects.count, 3);
     while (suspects.items[joint].kind != MW_SUSPECT_JOINT)
         joint++;
-    CHECK_OK(
-        mw_heap_table_init_joint(&table, &service.study, MW_HEAP_BY_TYPE, &suspects.items[joint]));
+    CHECK_OK(mw_heap_table_init_suspect(&table, &service.study, MW_HEAP_BY_TYPE,
+                                        &suspects.items[joint]));
     CHECK_EQ(table.count, 1);
     expect_row(&service, &table, 0, "app.Session", 30, 15000, 0);
     mw_heap_table_done(&table);
-    CHECK_OK(
-        mw_heap_table_init_joint(&table, &service.study, MW_HEAP_BY_LINE, &suspects.items[joint]));
+    CHECK_OK(mw_heap_table_init_suspect(&table, &service.study, MW_HEAP_BY_LINE,
+                                        &suspects.items[joint]));
     CHECK_EQ(table.count, 1);
     expect_row(&service, &table, 0, "/srv/app.py:9 in connect", 30, 15000, 0);
+    mw_heap_table_done(&table);
+    mw_suspects_done(&suspects);
+    service_done(&service);
+}
+
+TEST(heap_table, tells_of_many_objects_that_c_code_holds_and_not_of_one)
+{
+    heap_service service;
+    mw_suspects suspects;
+    mw_heap_table table;
+    uint32_t many = 0;
+
+    service_make(&service);
+    CHECK_OK(mw_heap_suspects_init(&suspects, &service.study, 50));
+    while (suspects.items[many].kind != MW_SUSPECT_MANY)
+        many++;
+    CHECK_OK(
+        mw_heap_table_init_suspect(&table, &service.study, MW_HEAP_BY_TYPE, &suspects.items[many]));
+    CHECK_EQ(table.count, 1);
+    expect_row(&service, &table, 0, "ext.Lost", 30, 9000, 0);
     mw_heap_table_done(&table);
     mw_suspects_done(&suspects);
     service_done(&service);
@@ -171,6 +191,7 @@ int main(void)
         CASE(heap_table, what_c_code_holds_is_counted_with_its_references),
         CASE(heap_table, tells_what_is_below_an_object_or_its_module),
         CASE(heap_table, tells_what_several_hold_jointly_and_which_line_allocated_it),
+        CASE(heap_table, tells_of_many_objects_that_c_code_holds_and_not_of_one),
         CASE(heap_table, knows_no_lines_where_nobody_does),
         CASE(heap_table, returns_every_byte_whichever_allocation_fails),
     };
