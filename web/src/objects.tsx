@@ -41,7 +41,7 @@ function Facts({ heap }: { heap: Heap }) {
     ["References", count(references), ""],
     [
       "Explained",
-      `${(Math.floor(heap.explained * 10000) / 100).toFixed(2)}%`,
+      `${(heap.explained * 100).toFixed(2)}%`,
       "of all references that objects count, so many were found: what is left is held from C",
     ],
     ["Held from C", count(held_objects), "objects with references that nobody can see"],
