@@ -494,7 +494,7 @@ def test_write_leaves_the_old_file_when_it_fails(tmp_path):
     path.write_text("old")
     with pytest.raises(TypeError):
         snapshot.write(path, older=5, format=3)
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError):
         snapshot.write(path, older=5)
     assert path.read_text() == "old"
     with pytest.raises(OSError):

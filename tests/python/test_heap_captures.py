@@ -221,8 +221,8 @@ def test_a_report_of_a_heap_alone_says_where_to_ask(tmp_path):
     run("import memwhy, sys; memwhy.heap_to(sys.argv[1])", path)
     done = command("report", path)
     assert done.returncode == 2 and done.stdout == ""
-    assert 'has a heap but no snapshot, for nothing was traced: see "memwhy help heap".' \
-        in done.stderr
+    assert 'has a heap and no snapshot: "memwhy heap" tells of it, "memwhy report --html PAGE" ' \
+        'shows it.' in done.stderr
 
 
 def test_texts_may_be_left_out_but_names_stay(tmp_path):

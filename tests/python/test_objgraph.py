@@ -111,13 +111,13 @@ def test_a_collection_of_ones_own_is_counted():
 def test_types_of_one_name_count_together_and_classes_need_no_hash():
     class Unhashable(type):
         __eq__ = __hash__ = None
-    first = Unhashable("Odd", (), {"__module__": "first"})()
-    second = type("Odd", (), {"__module__": "second"})()
+    first = Unhashable("NobodyElse", (), {"__module__": "first"})()
+    second = type("NobodyElse", (), {"__module__": "second"})()
     for objects in None, [first, second]:
-        assert objgraph.count("Odd", objects) == 2
-        assert objgraph.count("first.Odd", objects) == 1
-        assert objgraph.typestats(objects, shortnames=False)["second.Odd"] == 1
-    assert objgraph.by_type("first.Odd") == [first]
+        assert objgraph.count("NobodyElse", objects) == 2
+        assert objgraph.count("first.NobodyElse", objects) == 1
+        assert objgraph.typestats(objects, shortnames=False)["second.NobodyElse"] == 1
+    assert objgraph.by_type("first.NobodyElse") == [first]
     nameless = type("Nameless", (), {"__module__": None})()
     assert objgraph.typestats(shortnames=False)["Nameless"] == 1 and nameless
 
