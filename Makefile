@@ -98,7 +98,7 @@ page: ## the page of HTML reports, web/dist/page.html (needs node and npm)
 demo: build ## a real, leaking service, and the lines that its memory came from
 	@examples/leaky_service/demo $(VENV)/bin/memwhy
 
-demo-leaks: build ## the same over two minutes, and which of its lines leak
+demo-leaks: build ## the same over two minutes: which of its lines leak, and who holds what they made
 	@examples/leaky_service/watch $(VENV)/bin/memwhy
 
 # ── testing ──────────────────────────────────────────────────────────────────────────
