@@ -24,7 +24,7 @@ import memwhy
 
 class Row:
     def __init__(self, i):
-        self.data = {"number": i + 1000, "text": "x" * 100}
+        self.data = {"number": i + 10_000, "text": "x" * 100}  # 3.15 keeps ints up to 1024
 
 class Session:
     def __init__(self, i):
