@@ -82,6 +82,9 @@ static bool is_difference(const heap_options *options)
 
 static int check_options(const heap_options *options, const char *path)
 {
+    const char *const inputs[] = {path, options->older, NULL};
+    mw_error error;
+
     if (path == NULL)
         return mw_command_fail("heap wants a capture; see \"memwhy help heap\".");
     if (options->older != NULL && options->since != 0)
@@ -91,6 +94,8 @@ static int check_options(const heap_options *options, const char *path)
     if (is_difference(options) && options->by > BY_TYPE && options->by != BY_LINE)
         return mw_command_fail("differences are by type and by line; leave out --by %s.",
                                by_words[options->by]);
+    if (options->json != NULL && mw_output_spares("--json", options->json, inputs, &error) != MW_OK)
+        return mw_command_fail_with(&error);
     return MW_EXIT_DONE;
 }
 

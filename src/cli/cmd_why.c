@@ -141,6 +141,21 @@ static mw_status look_at(const why_options *options, const char *const operands[
     return status;
 }
 
+static int check_options(const why_options *options, const char *const operands[2])
+{
+    const char *const inputs[] = {operands[0], NULL};
+    mw_error error;
+
+    if (operands[0] == NULL)
+        return mw_command_fail("why wants a capture; see \"memwhy help why\".");
+    if (operands[1] == NULL)
+        return mw_command_fail("why wants to know which object: an address, a way as \"memwhy "
+                               "heap\" prints it, or a type; see \"memwhy help why\".");
+    if (options->json != NULL && mw_output_spares("--json", options->json, inputs, &error) != MW_OK)
+        return mw_command_fail_with(&error);
+    return MW_EXIT_DONE;
+}
+
 static int why_run(int argc, char **argv)
 {
     why_options options = {.paths = PATHS_DEFAULT, .limit = 1};
@@ -155,11 +170,9 @@ static int why_run(int argc, char **argv)
         return usage;
     if (wants_help)
         return mw_command_help(&mw_command_why);
-    if (operands[0] == NULL)
-        return mw_command_fail("why wants a capture; see \"memwhy help why\".");
-    if (operands[1] == NULL)
-        return mw_command_fail("why wants to know which object: an address, a way as \"memwhy "
-                               "heap\" prints it, or a type; see \"memwhy help why\".");
+    usage = check_options(&options, operands);
+    if (usage != MW_EXIT_DONE)
+        return usage;
     if (look_at(&options, operands, &error) != MW_OK)
         return mw_command_fail_with(&error);
     return MW_EXIT_DONE;

@@ -259,6 +259,22 @@ def test_wrong_use_is_one_sentence(heap, tmp_path):
         assert words in refused(*arguments), arguments
 
 
+def test_json_never_replaces_a_capture(heap, tmp_path):
+    capture, before = heap[0], heap[0].read_bytes()
+    other, link = tmp_path / "other.memwhy", tmp_path / "link"
+    other.write_bytes(before)
+    link.symlink_to(other)
+    for arguments in [
+        ["heap", capture, "--json", capture],
+        ["heap", other, "--json", link],
+        ["heap", capture, "--diff", other, "--json", link],
+        ["why", capture, "Row", "--json", capture],
+        ["why", link, "Row", "--json", other],
+    ]:
+        assert "--json would overwrite the capture" in refused(*arguments), arguments
+    assert capture.read_bytes() == other.read_bytes() == before
+
+
 def test_lines_that_nobody_knows_are_no_table(tmp_path):
     """A heap of a program that was not traced."""
     capture = tmp_path / "untraced.memwhy"
