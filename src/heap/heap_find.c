@@ -72,6 +72,12 @@ static bool is_boundary(const char *rest)
     return *rest == '\0' || strchr(".[( ", *rest) != NULL;
 }
 
+/* Whether [rest] begins with these bytes, among which a program's name may have a NUL. */
+static bool begins_with(const char *rest, const char *bytes, size_t length)
+{
+    return strnlen(rest, length) == length && memcmp(rest, bytes, length) == 0;
+}
+
 /* What is left of [rest] behind the name in `text`, or NULL if it does not begin with it. */
 static const char *behind_name(const finder *self, const char *rest)
 {
@@ -79,7 +85,7 @@ static const char *behind_name(const finder *self, const char *rest)
 
     while (*rest == ' ')
         rest++;
-    if (length == 0 || strncmp(rest, self->text.bytes, length) != 0)
+    if (length == 0 || !begins_with(rest, self->text.bytes, length))
         return NULL;
     return is_boundary(rest + length) ? rest + length : NULL;
 }
@@ -91,7 +97,7 @@ static const char *behind_attribute(const finder *self, const char *rest)
 
     if (length < 5 || *rest != '.' || memcmp(self->text.bytes, "['", 2) != 0)
         return NULL;
-    if (strncmp(rest + 1, self->text.bytes + 2, length - 4) != 0)
+    if (!begins_with(rest + 1, self->text.bytes + 2, length - 4))
         return NULL;
     return is_boundary(rest + length - 3) ? rest + length - 3 : NULL;
 }

@@ -60,6 +60,29 @@ TEST(heap_find, follows_ways_as_they_were_written)
     service_done(&service);
 }
 
+static void write_edge_with_nul(const mw_heap_view *self, uint32_t from, uint32_t to, mw_sink *sink)
+{
+    if (from == SERVICE_CACHE)
+        mw_sink_bytes(sink, "['k\0 3']", 8);
+    else
+        service_write_edge(self, from, to, sink);
+}
+
+/* What lies behind the end of the text is nobody's. */
+TEST(heap_find, ends_where_the_text_ends)
+{
+    char way[64] = "sys.modules['app'].cache['k", attribute[64] = "sys.modules['app'].cache.k";
+    mw_heap_words words = service_words;
+    heap_service service;
+
+    service_make(&service);
+    words.write_edge = write_edge_with_nul;
+    service.view.words = &words;
+    expect_none(&service, way, "nothing at \"['k\"");
+    expect_none(&service, attribute, "nothing at \".k\"");
+    service_done(&service);
+}
+
 /* Every way that is printed leads back to where it came from, but for those that are cut, and
  * those to one of several objects that C code holds. */
 TEST(heap_find, finds_what_paths_lead_to)
@@ -128,6 +151,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(heap_find, knows_objects_by_address),
         CASE(heap_find, follows_ways_as_they_were_written),
+        CASE(heap_find, ends_where_the_text_ends),
         CASE(heap_find, finds_what_paths_lead_to),
         CASE(heap_find, lists_objects_of_a_type_by_what_they_retain),
         CASE(heap_find, returns_every_byte_whichever_allocation_fails),
