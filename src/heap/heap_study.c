@@ -129,10 +129,10 @@ mw_status mw_heap_study_lines(mw_heap_study *study)
 
 uint32_t mw_heap_study_module_dict(const mw_heap_study *study, uint32_t node)
 {
-    const mw_dominators *tree = &study->tree;
     uint32_t dict = study->view->words->module_dict(study->view, node);
+    const mw_graph_root *root = dict != 0 ? mw_heap_study_root(study, dict) : NULL;
 
-    return dict != 0 && tree->parent[tree->position_of[dict]] == 0 ? dict : 0;
+    return root != NULL && root->kind == MW_ROOT_MODULE ? dict : 0;
 }
 
 uint64_t mw_heap_study_retained(const mw_heap_study *study, uint32_t node)

@@ -60,6 +60,32 @@ TEST(heap_study, takes_a_module_and_its_dict_for_one)
     service_done(&service);
 }
 
+/* One that sys.modules no longer names, and functions of which two others have. */
+TEST(heap_study, leaves_the_dict_to_a_module_that_is_no_root)
+{
+    enum { MODULE = SERVICE_MODULE, DICT = SERVICE_DICT, HOLDER, OTHER, END };
+    mw_object_graph graph;
+    mw_heap_view view = {.words = &service_words, .graph = &graph};
+    mw_heap_study study;
+
+    CHECK_OK(mw_object_graph_init(&graph, mw_alloc_system()));
+    for (uint32_t node = MODULE; node < END; node++) {
+        CHECK_OK(mw_object_graph_add_node(&graph, &(mw_graph_node){0}, 100, 0));
+        if (node != DICT)
+            CHECK_OK(mw_object_graph_add_edge(&graph, DICT));
+        if (node >= HOLDER)
+            CHECK_OK(mw_object_graph_add_edge(&graph, MODULE));
+    }
+    CHECK_OK(mw_object_graph_finish(&graph));
+    CHECK_OK(mw_object_graph_add_root(&graph, HOLDER, MW_ROOT_STATIC, 0));
+    CHECK_OK(mw_object_graph_add_root(&graph, OTHER, MW_ROOT_STATIC, 0));
+    CHECK_OK(mw_heap_study_init(&study, &view, mw_alloc_system()));
+    CHECK_EQ(mw_heap_study_module_dict(&study, MODULE), 0);
+    CHECK_EQ(mw_heap_study_retained(&study, MODULE), 100);
+    mw_heap_study_done(&study);
+    mw_object_graph_done(&graph);
+}
+
 TEST(heap_study, knows_lines_where_its_view_does)
 {
     heap_service service;
@@ -98,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(heap_study, knows_why_a_node_is_a_root_in_the_most_preferred_way),
         CASE(heap_study, takes_a_module_and_its_dict_for_one),
+        CASE(heap_study, leaves_the_dict_to_a_module_that_is_no_root),
         CASE(heap_study, knows_lines_where_its_view_does),
         CASE(heap_study, returns_every_byte_whichever_allocation_fails),
     };
