@@ -384,18 +384,26 @@ static void put_together(answer *self, const mw_retained_sum *sum)
     mw_heap_json_number(self->json, "retained", sum->retained_bytes);
 }
 
+/* A module goes with its dict. */
 static mw_status answer_together(answer *self)
 {
     mw_heap_study *study = self->study;
-    uint32_t nodes[MW_HEAP_ARGUMENTS];
+    uint32_t nodes[2 * MW_HEAP_ARGUMENTS];
     uint32_t count = 0;
     mw_retained_sum sum;
     mw_status status;
 
-    for (int i = 0; i < MW_HEAP_ARGUMENTS; i++)
-        if (self->question->arguments[i] > 0 &&
-            self->question->arguments[i] < study->view->graph->node_count)
-            nodes[count++] = (uint32_t)self->question->arguments[i];
+    for (int i = 0; i < MW_HEAP_ARGUMENTS; i++) {
+        uint64_t node = self->question->arguments[i];
+        uint32_t dict;
+
+        if (node == 0 || node >= study->view->graph->node_count)
+            continue;
+        nodes[count++] = (uint32_t)node;
+        dict = mw_heap_study_module_dict(study, (uint32_t)node);
+        if (dict != 0)
+            nodes[count++] = dict;
+    }
     status =
         mw_retained_together(study->view->graph, &study->tree, nodes, count, study->alloc, &sum);
     if (status == MW_OK)

@@ -117,12 +117,14 @@ TEST(heap_answers, say_what_is_joint_and_what_that_is)
 {
     static const mw_heap_question suspects = {"suspects", {50, 0, 0}};
     static const mw_heap_question together = {"together", {SERVICE_LISTENERS, SERVICE_SESSIONS, 0}};
+    static const mw_heap_question module = {"together", {SERVICE_MODULE, 0, 0}};
     heap_service service;
 
     service_make(&service);
     expect_in(&service, &suspects, "\"kind\":\"joint\",\"bytes\":15000,\"retained_bytes\":15000");
     expect_in(&service, &suspects, "\"retained_types\":[{\"type\":\"app.Session\",\"count\":30,");
     expect_in(&service, &together, "\"retained\":15200}");
+    expect_in(&service, &module, "\"retained\":56600}");
     service_done(&service);
 }
 
