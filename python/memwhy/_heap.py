@@ -332,18 +332,30 @@ class DiffRow(Row):
                 f"retains {_size(self.retained)} ({_signed(retained, self.retained_diff)})")
 
 
+_SUMS = "count", "size", "retained"
+
+
+def _add_up(rows, key):
+    """The fields of rows, by what they are called: classes that are called the same are one."""
+    sums = {}
+    for row in rows:
+        fields = sums.setdefault(key(row), {**row.__dict__, **dict.fromkeys(_SUMS, 0)})
+        for field in _SUMS:
+            fields[field] += getattr(row, field)
+    return sums
+
+
 def _compare(older, newer, key):
-    """Rows of both, by what they are called; what changed most in bytes comes first."""
-    before = {key(row): row for row in older}
-    after = {key(row): row for row in newer}
+    """Rows of both, by what they are called; what grew most in bytes comes first."""
+    before, after = _add_up(older, key), _add_up(newer, key)
     rows = []
     for name in before.keys() | after.keys():
-        old, new = before.get(name), after.get(name)
-        fields = dict((new or old).__dict__)
-        for field in ("count", "size", "retained"):
-            now = getattr(new, field, 0)
+        old, new = before.get(name, {}), after.get(name, {})
+        fields = dict(new or old)
+        for field in _SUMS:
+            now = new.get(field, 0)
             fields[field] = now
-            fields[f"{field}_diff"] = now - getattr(old, field, 0)
+            fields[f"{field}_diff"] = now - old.get(field, 0)
         if fields["count_diff"] or fields["size_diff"]:
             rows.append(DiffRow(fields))
     return sorted(rows, key=lambda row: (-row.size_diff, -row.count_diff, str(row)))

@@ -494,6 +494,25 @@ assert next(row for row in again if row.type == "__main__.Left").count_diff == 5
 """)
 
 
+@pytest.mark.parametrize("forked", [False, True])
+def test_growth_adds_up_classes_that_are_called_the_same(forked):
+    run(f"""
+import memwhy
+def make():
+    class Made:
+        pass
+    return Made
+kinds = [make() for _ in range(3)]
+kept = [kind() for kind in kinds]
+memwhy.growth(forked={forked})
+kept += [kind() for kind in kinds for _ in range(40)]
+kinds += [make() for _ in range(20)]
+kept += [kind() for kind in kinds]
+grown = [row for row in memwhy.growth(forked={forked}) if row.type.endswith("Made")]
+assert [(row.count, row.count_diff) for row in grown] == [(146, 143)], grown
+""")
+
+
 def test_wrong_use_is_one_clear_sentence():
     run("""
 import memwhy
