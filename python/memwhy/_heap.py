@@ -4,6 +4,7 @@
 All that loops over objects is C (src/graph, src/pyext/heap_*); here answers become objects
 that print well.  See docs/object-graph.md.
 """
+import _thread
 import sys
 
 from memwhy import _layouts, _memwhy
@@ -54,6 +55,7 @@ class _Child:
         _check_limits(timeout, memory_limit)
         _layouts.check()
         self._end = None
+        self._lock = _thread.RLock()  # one question at a time: answers come in turn
         self._getpid = os.getpid
         self._owner = os.getpid()
         self._timeout = timeout = min(timeout, _TIMEOUT_MAXIMUM)
@@ -62,22 +64,27 @@ class _Child:
         self._end = _memwhy._heap_end
         self.summary = {**_parse(summary), "pause_ns": pause_ns}
 
+    def _check_is_open(self):
+        if self._end is None:
+            raise ValueError("this heap is closed")
+
     def ask(self, name, a=0, b=0, c=0):
         return _parse(self.ask_raw(name, a, b, c))
 
     def ask_raw(self, name, a=0, b=0, c=0):
-        if self._end is None:
-            raise ValueError("this heap is closed")
+        self._check_is_open()
         if self._getpid() != self._owner:
             raise RuntimeError("this heap belongs to the process that looked at it, "
                                "not to one that was forked since")
-        try:
-            return _memwhy._heap_ask_child(*self._child, self._timeout, name, a, b, c)
-        except MemoryError:
-            raise  # the child goes on
-        except BaseException:
-            self.close()
-            raise
+        with self._lock:
+            self._check_is_open()
+            try:
+                return _memwhy._heap_ask_child(*self._child, self._timeout, name, a, b, c)
+            except MemoryError:
+                raise  # the child goes on
+            except BaseException:
+                self.close()
+                raise
 
     @property
     def is_closed(self):
@@ -88,7 +95,8 @@ class _Child:
         if end is None:
             return
         if self._getpid() == self._owner:
-            end(*self._child)
+            with self._lock:
+                end(*self._child)
 
     def __del__(self):
         if getattr(self, "_end", None) is not None:

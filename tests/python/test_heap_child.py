@@ -229,3 +229,26 @@ except KeyboardInterrupt:
 finally:
     os._exit(status)  # the collector would hang at the end
 """, heap_subject)
+
+
+def test_threads_that_ask_at_once_get_their_own_answers():
+    run("""
+import threading
+import memwhy
+heap = memwhy.heap()
+failed = []
+def ask(question):
+    try:
+        for _ in range(30):
+            answer = heap._child.ask(question, 5)
+            assert ("cycles" in answer) == (question == "garbage"), (question, answer)
+    except BaseException as error:
+        failed.append(error)
+threads = [threading.Thread(target=ask, args=(name,)) for name in ("garbage", "types") * 2]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert not failed, failed[0]
+heap.close()
+""", timeout=120)
