@@ -2,9 +2,9 @@
  *
  * A heap's dominator tree as people can look at it: objects that retain much have rows of
  * their own, and so have modules and what has few alike beside it; the many that are alike, of
- * one type and allocated by one line, are one row, which has rows below it as if it were one object.  So are the links of a long chain.  What
- * is still too little stands together.  So rows are few, whatever the heap, and each byte is in
- * one of them.
+ * one type and allocated by one line, are one row, which has rows below it as if it were one
+ * object.  So are the links of a long chain.  What is still too little stands together.  So
+ * rows are few, whatever the heap, and each byte is in one of them.
  *
  * A module and its dict are one for whoever asks, and one row.
  */
