@@ -208,9 +208,7 @@ static mw_status put_part(mw_subject_heap *subject, const heap_options *options,
                           const json_part *part, mw_heap_json *json)
 {
     mw_heap_question question = {
-        .arguments = {part->by == BY_SUSPECT
-                          ? permille(options)
-                          : limit_or(options, options->by == BY_NOTHING ? REPORT_ROWS : 0)}};
+        .arguments = {limit_or(options, options->by == BY_NOTHING ? REPORT_ROWS : 0)}};
 
     if (options->by != BY_NOTHING && options->by != (int)part->by)
         return MW_OK;
@@ -218,6 +216,10 @@ static mw_status put_part(mw_subject_heap *subject, const heap_options *options,
         return MW_OK;
     if (part->by == BY_OBJECT && question.arguments[0] == 0)
         question.arguments[0] = ROWS_MAXIMUM;
+    if (part->by == BY_SUSPECT) {
+        question.arguments[0] = permille(options);
+        question.arguments[1] = limit_or(options, 0);
+    }
     strncpy(question.name, part->question, sizeof question.name - 1);
     return mw_heap_answer_into(&subject->study, &question, part->rows_name, json);
 }

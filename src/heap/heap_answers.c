@@ -10,7 +10,8 @@
  *   object       address, count, node   one object, by address or, if that is 0, by number: ways to
  *                                       it, dominators, what it retains
  *   together     node, node, node       what several objects retain when dropped at once
- *   suspects     per mille of the heap  what looks like a leak
+ *   suspects     per mille of the       what looks like a leak
+ *                heap, count, 0 for all
  *   garbage      count                  what waits for the collector
  *   held         count                  types of objects that C code holds
  */
@@ -460,12 +461,15 @@ static mw_status put_suspect(answer *self, const mw_suspect *suspect)
 
 static mw_status answer_suspects(answer *self)
 {
+    uint64_t limit = self->question->arguments[1];
     mw_suspects suspects;
     mw_status status =
         mw_heap_suspects_init(&suspects, self->study, (uint32_t)self->question->arguments[0]);
 
+    if (limit == 0 || limit > ROWS_MAXIMUM)
+        limit = ROWS_MAXIMUM;
     mw_heap_json_open(self->json, self->rows_name, "[");
-    for (uint32_t i = 0; status == MW_OK && i < suspects.count && i < ROWS_MAXIMUM; i++)
+    for (uint32_t i = 0; status == MW_OK && i < suspects.count && i < limit; i++)
         status = put_suspect(self, &suspects.items[i]);
     mw_heap_json_close(self->json, "]");
     mw_suspects_done(&suspects);

@@ -146,6 +146,9 @@ def test_one_table_is_what_was_asked_for(heap, key, name, rows):
 def test_the_share_decides_who_is_suspected(heap):
     assert len(asked("heap", heap[0], "--by", "suspect", "--share", "1%")["suspects"]) >= 2
     assert len(asked("heap", heap[0], "--by", "suspect", "--share", "40%")["suspects"]) == 1
+    few = "--share", "1%", "--limit", "1"
+    assert len(asked("heap", heap[0], "--by", "suspect", *few)["suspects"]) == 1
+    assert len(asked("heap", heap[0], *few)["suspects"]) == 1
     assert "Nobody is suspected" in said("heap", heap[0], "--by", "suspect", "--share", "99%")
     assert "nobody is suspected" in said("heap", heap[0], "--share", "99%")
 
