@@ -123,6 +123,8 @@ mw_status mw_heap_capture_take(mw_heap_capture *capture, int patience_ms, mw_hea
 
     *ret_is_done = false;
     while (status == MW_OK && !*ret_is_done && now_ns() < until_ns) {
+        if (now_ns() >= capture->deadline_ns)
+            return mw_error_set(reterr, MW_LIMIT, "looking at the heap took too long");
         status = mw_heap_child_wait(&capture->child, patience_ms, reterr);
         if (status == MW_LIMIT && now_ns() < capture->deadline_ns)
             return MW_OK;

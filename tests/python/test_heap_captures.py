@@ -323,6 +323,13 @@ finally:
     assert os.listdir(tmp_path) == ["x.memwhy"]
 
 
+def test_the_timeout_holds_however_steadily_the_records_come(tmp_path):
+    path = tmp_path / "x.memwhy"
+    with pytest.raises(TimeoutError, match="took longer than the timeout"):
+        memwhy.heap_to(path, timeout=1e-9)
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_the_collector_does_not_know_is_found_however_much_it_is(tmp_path):
     path = tmp_path / "x.memwhy"
     run("""
