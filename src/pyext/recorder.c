@@ -239,7 +239,7 @@ static void *follow(void *context)
         bool is_asked;
 
         wait_until_due(self);
-        if (atomic_load(&self->stop_wanted))
+        if (atomic_exchange(&self->stop_wanted, false))
             return NULL;
         is_asked = atomic_exchange(&self->snapshot_wanted, false);
         pthread_mutex_lock(&self->busy);
@@ -278,9 +278,11 @@ static void start_thread(recorder *self)
     mw_quiet quiet;
     int error;
 
-    /* One that could not be stopped in time may have ended since. */
-    if (self->has_thread && pthread_tryjoin_np(self->thread, NULL) != 0)
+    /* One that could not be stopped in time goes on, unless it has taken the wish and ends. */
+    if (self->has_thread && atomic_exchange(&self->stop_wanted, false))
         return;
+    if (self->has_thread)
+        pthread_join(self->thread, NULL);
     self->has_thread = false;
     atomic_store(&self->stop_wanted, false);
     quiet = mw_quiet_enter();

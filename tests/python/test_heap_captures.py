@@ -475,6 +475,54 @@ def test_a_signal_just_before_the_end_is_not_lost(tmp_path):
     assert [count for _, count in heaps_of(path)] == [100]
 
 
+# A process that waits until a child, which hangs, looks at its heap.
+LONG_LOOK = SERVICE + BREAK + """
+import gc, glob
+from memwhy import _memwhy
+
+def wait_for(answer):
+    until = time.monotonic() + 60
+    while not answer():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return answer()
+
+def children():
+    return [int(pid) for name in glob.glob("/proc/self/task/*/children")
+            for pid in open(name).read().split()]
+
+gc.disable()
+field.value = ctypes.cast(ctypes.CDLL(None).pause, ctypes.c_void_p).value
+os.kill(os.getpid(), signal.SIGUSR1)
+[looking] = wait_for(children)
+time.sleep(0.5)
+"""
+
+
+@needs_command
+def test_a_fork_while_a_heap_takes_long_does_not_end_the_recording(tmp_path):
+    """The fork does not wait for the heap; what is asked for afterwards comes nevertheless."""
+    program = tmp_path / "app.py"
+    program.write_text(LONG_LOOK + textwrap.dedent("""
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        field.value = before
+        os.kill(looking, signal.SIGKILL)
+        wait_for(lambda: not children())
+        time.sleep(0.5)
+        assert _memwhy._record_state()["heaps"] == 0
+        os.kill(os.getpid(), signal.SIGUSR1)
+        wait_for(lambda: _memwhy._record_state()["heaps"])
+    """))
+    path = tmp_path / "x.memwhy"
+    done = python(program, env=environment(MEMWHY=f"capture={path},heap_on_signal=USR1"))
+    assert done.returncode == 0, done.stderr
+    assert "the child that looked at the heap was killed" in done.stderr
+    assert [count for _, count in heaps_of(path)] == [100]
+
+
 def ends_with_a_heap(path):
     """How many heaps are in the file by now."""
     done = command("dump", path)
