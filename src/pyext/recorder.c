@@ -70,6 +70,7 @@ typedef struct recorder {
     atomic_bool stop_wanted;
     atomic_bool snapshot_wanted;
     atomic_bool heap_wanted;
+    atomic_bool heap_given_up;
 
     pthread_mutex_t busy;
     mw_recording recording;
@@ -385,6 +386,7 @@ static void begin(recorder *self, pid_t parent, making when)
     self->pauses = 0;
     atomic_store(&self->snapshot_wanted, false);
     atomic_store(&self->heap_wanted, false);
+    atomic_store(&self->heap_given_up, false);
     sem_init(&self->wake, 0, 0);
     mw_series_init(&self->series, self->every_ns);
     fill_program(self, parent);
@@ -473,10 +475,20 @@ static void at_exit(int exit_status, void *ignored)
     finish(&the_recorder, exit_status & 0xff);
 }
 
+/* A heap that takes too long is not to cost the last snapshot and the exit status. */
+static void give_up_heap(recorder *self)
+{
+    atomic_store(&self->heap_given_up, true);
+    stop_thread(self, PAUSE_SECONDS);
+    atomic_store(&self->heap_given_up, false);
+}
+
 /* Takes the last snapshot.  The GIL is held. */
 static void end(recorder *self)
 {
     stop_thread(self, 10 * PAUSE_SECONDS);
+    if (self->has_thread)
+        give_up_heap(self);
     release_signal(self->signal);
     release_signal(self->heaps.signal);
     (void)record_here(self, LAST_SNAPSHOT);
@@ -667,7 +679,8 @@ static PyObject *record_start(PyObject *module, PyObject *args, PyObject *kwargs
     self->keep_ns = keep_ns;
     self->follows_forks = follows != 0;
     self->signal = number;
-    self->heaps = (mw_wanted_heaps){heap_at_exit != 0, heap_signal, texts == 0};
+    self->heaps =
+        (mw_wanted_heaps){heap_at_exit != 0, heap_signal, texts == 0, &self->heap_given_up};
     mw_complaint_init(&self->complaint);
     if (wants_peak && recorded == MW_RECORDED_EXACTLY)
         mw_tracer_keep_peak(&mw_the_tracer, true);

@@ -28,7 +28,8 @@ static mw_status fork_child(mw_heap_capture *capture, const mw_wanted_heaps *wan
     return status;
 }
 
-static mw_status write_heap(mw_recording *recording, mw_heap_capture *capture, mw_error *reterr)
+static mw_status write_heap(mw_recording *recording, const mw_wanted_heaps *wanted,
+                            mw_heap_capture *capture, mw_error *reterr)
 {
     bool is_done = false;
     mw_status status = MW_OK;
@@ -37,6 +38,8 @@ static mw_status write_heap(mw_recording *recording, mw_heap_capture *capture, m
         status = mw_heap_capture_take(capture, PATIENCE_MS, append, recording, &is_done, reterr);
         if (status == MW_BAD_INPUT) /* a signal, which is not for this thread */
             status = MW_OK;
+        if (status == MW_OK && !is_done && atomic_load(wanted->given_up))
+            status = mw_error_set(reterr, MW_LIMIT, "the program ended before it was complete");
     }
     mw_heap_capture_done(capture);
     if (status != MW_OK)
@@ -62,7 +65,7 @@ mw_status mw_recorder_heap(mw_recording *recording, const mw_wanted_heaps *wante
     else
         thread = PyEval_SaveThread();
     if (status == MW_OK)
-        status = write_heap(recording, &capture, reterr);
+        status = write_heap(recording, wanted, &capture, reterr);
     if (is_held)
         PyEval_RestoreThread(thread);
     return status;

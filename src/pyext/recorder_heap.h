@@ -6,6 +6,7 @@
 
 #include "tracer/recording.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* What of heaps a capture is to have. */
@@ -13,6 +14,7 @@ typedef struct mw_wanted_heaps {
     bool at_exit;
     int signal; /* on which there is one; 0: none            */
     bool hides_texts;
+    const atomic_bool *given_up; /* borrowed; whether one that is under way is to be dropped */
 } mw_wanted_heaps;
 
 /* How the caller stands to the GIL. */

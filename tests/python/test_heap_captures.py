@@ -523,6 +523,21 @@ def test_a_fork_while_a_heap_takes_long_does_not_end_the_recording(tmp_path):
     assert [count for _, count in heaps_of(path)] == [100]
 
 
+@needs_command
+def test_a_heap_that_is_not_complete_at_the_end_costs_itself_alone(tmp_path):
+    """The end waits for 20 s, and then takes the last snapshot without it."""
+    program = tmp_path / "app.py"
+    program.write_text(LONG_LOOK + "field.value = before\nsys.exit(3)\n")
+    path = tmp_path / "x.memwhy"
+    done = python(program, env=environment(MEMWHY=f"capture={path},heap_on_signal=USR1"))
+    assert done.returncode == 3
+    assert "the capture has a heap less: the program ended before it was complete" in done.stderr
+    capture = read(path)
+    assert len(capture["snapshots"]) == 1 and capture["exit_status"] == 3
+    assert not capture["is_truncated"]
+    assert heaps_of(path) == []
+
+
 def ends_with_a_heap(path):
     """How many heaps are in the file by now."""
     done = command("dump", path)
