@@ -3,6 +3,8 @@
 
 #include "pyext/heap_check.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 /* What comes before the payload of a record. */
@@ -39,6 +41,9 @@ static void walk(void *context, mw_alloc *alloc)
     size_t memory_bytes = 0;
     message end = {0};
 
+    /* The thread that has forked takes the heap, too.  If it dies, nobody wants it; and who hangs
+     * in an extension's type would not notice that the socket is closed. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     self->options.pause_ns = now_ns() - self->fork_ns;
     end.status = (uint32_t)mw_heap_dump(&self->options, send_record, NULL, alloc, &memory_bytes);
     end.length = memory_bytes;

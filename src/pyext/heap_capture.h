@@ -26,8 +26,8 @@ typedef struct mw_heap_capture {
 
 enum { MW_HEAP_CAPTURE_SECONDS = 300 };
 
-/* Forks; the GIL is held.  [memory_limit] 0: what the system has left.  MW_UNSUPPORTED, with a
- * sentence, if the system refuses. */
+/* Forks; the GIL is held.  The child ends with the calling thread at the latest.  [memory_limit] 0:
+ * what the system has left.  MW_UNSUPPORTED, with a sentence, if the system refuses. */
 mw_status mw_heap_capture_fork(mw_heap_capture *ret_capture, const mw_heap_dump_options *options,
                                size_t memory_limit, double timeout_seconds, mw_error *reterr)
     MW_MUST_CHECK;

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -536,6 +537,28 @@ def test_a_heap_that_is_not_complete_at_the_end_costs_itself_alone(tmp_path):
     assert len(capture["snapshots"]) == 1 and capture["exit_status"] == 3
     assert not capture["is_truncated"]
     assert heaps_of(path) == []
+
+
+def test_a_child_that_hangs_does_not_outlive_a_process_that_is_killed(tmp_path):
+    program = LONG_LOOK + "print(looking, flush=True)\ntime.sleep(60)\n"
+    setting = f"capture={tmp_path / 'x.memwhy'},heap_on_signal=USR1"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True,
+                          env=environment(MEMWHY=setting)) as process:
+        looking = int(process.stdout.readline())
+        assert is_running(looking)
+        process.kill()
+    until = time.monotonic() + 10
+    while is_running(looking) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not is_running(looking)
+
+
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def ends_with_a_heap(path):
