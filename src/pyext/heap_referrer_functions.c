@@ -89,14 +89,15 @@ static int read_question(asked *self, const char *function, PyObject *const *arg
         PyErr_Format(PyExc_TypeError, "%s() takes lists", function);
         return -1;
     }
+    /* First, since an __index__ may change the lists. */
+    if (read_limit(arguments[ASK_MAX_DEPTH], &question->max_depth) < 0 ||
+        read_limit(arguments[ASK_TOO_MANY], &question->too_many) < 0)
+        return -1;
     question->subjects = PySequence_Fast_ITEMS(arguments[ASK_SUBJECTS]);
     question->subject_count = (size_t)PySequence_Fast_GET_SIZE(arguments[ASK_SUBJECTS]);
     question->stops = PySequence_Fast_ITEMS(arguments[ASK_STOPS]);
     question->stop_count = (size_t)PyList_GET_SIZE(arguments[ASK_STOPS]);
     question->everything = arguments[ASK_EVERYTHING] == Py_True;
-    if (read_limit(arguments[ASK_MAX_DEPTH], &question->max_depth) < 0 ||
-        read_limit(arguments[ASK_TOO_MANY], &question->too_many) < 0)
-        return -1;
     return read_ignored(self, arguments[ASK_IGNORED]);
 }
 

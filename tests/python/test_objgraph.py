@@ -469,6 +469,23 @@ def test_a_predicate_may_do_what_it_likes():
         objgraph.find_backref_chain(leaf, lambda obj: 1 / 0)
 
 
+def test_a_limit_may_change_the_lists_of_the_question():
+    """Whatever is asked for its __index__ runs code, and that before the lists are read."""
+    run(PROGRAM + """
+from memwhy import _memwhy
+class Leaf: pass
+class Limit:
+    def __index__(self):
+        for members in lists:
+            members.clear()
+        return 5
+for search in _memwhy._referrers, _memwhy._referrer_tree, _memwhy._referrer_chain:
+    for limits in (Limit(), 5), (5, Limit()):
+        lists = [Leaf() for _ in range(1000)], [Leaf() for _ in range(1000)], []
+        assert not any(search(*lists, *limits, False)), search
+""")
+
+
 # ── drawing ──────────────────────────────────────────────────────────────────────────
 
 def test_a_drawing_says_who_refers_to_an_object():
