@@ -277,8 +277,15 @@ def at_addrs(address_set, *, untracked=False):
 
 def is_proper_module(obj):
     """Whether obj is a module that sys.modules has under its name: where chains begin."""
-    return (isinstance(obj, types.ModuleType)
-            and obj is sys.modules.get(getattr(obj, "__name__", None)))
+    if not isinstance(obj, types.ModuleType):
+        return False
+    # A lazy module (importlib.util.LazyLoader) loads itself when it is asked for anything.
+    ask = types.ModuleType.__getattribute__ if _isinstance(obj, types.ModuleType) else getattr
+    try:
+        name = ask(obj, "__name__")
+    except AttributeError:
+        return False
+    return obj is sys.modules.get(name)
 
 
 def _proper_modules():

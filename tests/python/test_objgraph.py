@@ -353,6 +353,27 @@ def test_a_chain_leads_from_a_module():
     assert objgraph.find_ref_chain([[[leaf]]], lambda obj: obj is leaf, max_depth=2) != leaf
 
 
+def test_lazy_modules_stay_what_they_are():
+    """They are loaded when they are asked for anything, their name included."""
+    run(PROGRAM + """
+import importlib.util
+spec = importlib.util.find_spec("wave")
+spec.loader = importlib.util.LazyLoader(spec.loader)
+lazy = sys.modules["wave"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(lazy)
+kind = type(lazy)
+class Leaf: pass
+kept = {"leaf": [Leaf()]}
+chain = objgraph.find_backref_chain(kept["leaf"], objgraph.is_proper_module)
+assert chain[0] is sys.modules["__main__"] and type(lazy) is kind
+assert objgraph.is_proper_module(lazy) and type(lazy) is kind
+del sys.modules["wave"]
+assert not objgraph.is_proper_module(lazy)
+del object.__getattribute__(lazy, "__dict__")["__name__"]
+assert not objgraph.is_proper_module(lazy) and type(lazy) is kind
+""")
+
+
 def test_chains_lead_through_what_the_collector_does_not_track():
     run(PROGRAM + """
 code = compile("12345678901", "a file of its own", "eval")
