@@ -116,14 +116,28 @@ _FUNCTION_ATTRIBUTES = ("__builtins__", "__class__", "__closure__", "__code__", 
                         "__qualname__", "__type_params__")
 
 
+def _first_key(items, target):
+    """A list of the key, or an empty one."""
+    for key, value in items:
+        if value is target:
+            return [key]
+    return []
+
+
+def _keys_of(source, target):
+    """A list of the first key of a dict that target is the value of, or an empty one."""
+    try:
+        return _first_key(source.items(), target)
+    except RuntimeError:  # another thread has changed it meanwhile: then in a copy
+        return _first_key(list(source.items()), target)
+
+
 def _attribute_of_function(function, target):
     for name in _FUNCTION_ATTRIBUTES:
         if target is getattr(function, name, None):
             return name
-    own = _memwhy._object_dict(function)
-    for name, value in (own or {}).items():
-        if value is target:
-            return name
+    for name in _keys_of(_memwhy._object_dict(function) or {}, target):
+        return name
     # What is left for a dict; asking would make one, or run code.
     return "__annotations__" if _isinstance(target, dict) else None
 
@@ -141,12 +155,11 @@ def _attribute_of_method(method, target):
 
 
 def _label_of_item(source, target, shortnames):
-    for key, value in source.items():
-        if value is target:
-            if _isinstance(key, str) and _is_identifier(key):
-                return f' [label="{_quote(key)}",weight=2]'
-            text = f"{_name_of(type(key), shortnames)}\n{_safe_repr(key)}"
-            return f' [label="{_quote(text)}"]'
+    for key in _keys_of(source, target):
+        if _isinstance(key, str) and _is_identifier(key):
+            return f' [label="{_quote(key)}",weight=2]'
+        text = f"{_name_of(type(key), shortnames)}\n{_safe_repr(key)}"
+        return f' [label="{_quote(text)}"]'
     return ""
 
 

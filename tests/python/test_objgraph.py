@@ -529,6 +529,24 @@ def test_a_drawing_says_who_refers_to_an_object():
     assert drawn(objgraph.show_backrefs, leaf, max_depth=0).count("->") == 0
 
 
+def test_a_dict_may_change_while_it_is_drawn():
+    """As another thread's does, whenever it is its turn."""
+    def change(frame, event, argument):
+        if frame.f_code.co_filename.endswith("_objgraph_dot.py") and event == "line":
+            registry[len(registry)] = None
+        return change
+
+    leaf = Leaf()
+    registry = {**dict.fromkeys(range(1000)), "leaf": leaf}
+    before = sys.gettrace()
+    sys.settrace(change)
+    try:
+        text = drawn(objgraph.show_backrefs, [leaf], max_depth=1)
+    finally:
+        sys.settrace(before)
+    assert '[label="leaf",weight=2]' in text and len(registry) > 1001
+
+
 def test_a_drawing_says_what_an_object_refers_to():
     inner = {"name": Leaf(), 7: 1.5}
     text = drawn(objgraph.show_refs, [[inner, "text"]], shortnames=False,
