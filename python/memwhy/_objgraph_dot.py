@@ -5,6 +5,7 @@ import io
 import os
 import re
 import types
+import weakref
 
 from memwhy import _memwhy
 
@@ -14,6 +15,17 @@ from memwhy import _memwhy
 def _isinstance(obj, classes):
     """By the real type: mocks and proxies have another __class__."""
     return issubclass(type(obj), classes)
+
+
+def _is_dead_proxy(obj):
+    """Whether it is a weakref.proxy() of nothing, which raises whatever it is asked for."""
+    if not _isinstance(obj, weakref.ProxyTypes):
+        return False
+    try:
+        obj.__class__
+    except ReferenceError:
+        return True
+    return False
 
 
 def _name_of(kind, shortnames):
@@ -236,14 +248,15 @@ def _write_node(out, target, depth, max_depth, highlight, extra_info, refcounts,
     out.write(f'  {node}[label="{_obj_label(target, extra_info, refcounts, shortnames)}"'
               f"{_obj_attrs(target, extra_node_attrs)}];\n")
     hue, saturation, value = _gradient((0, 0, 1), (0, 0, .3), depth, max_depth)
-    if isinstance(target, types.ModuleType):
+    is_dead = _is_dead_proxy(target)
+    if not is_dead and isinstance(target, types.ModuleType):
         hue, saturation = .3, 1
     if highlight and highlight(target):
         hue, saturation, value = .6, .6, 0.5 + value * 0.5
     out.write(f'  {node}[fillcolor="{hue:g},{saturation:g},{value:g}"];\n')
     if value < 0.5:
         out.write(f"  {node}[fontcolor=white];\n")
-    if hasattr(getattr(target, "__class__", None), "__del__"):
+    if not is_dead and hasattr(getattr(target, "__class__", None), "__del__"):
         out.write(f"  {node}->{node}_has_a_del[color=red,style=dotted,len=0.25,weight=10];\n")
         out.write(f'  {node}_has_a_del[label="__del__",shape=doublecircle,height=0.25,color=red,'
                   'fillcolor="0,.5,1",fontsize=6];\n')

@@ -26,6 +26,7 @@ from memwhy import _layouts, _memwhy
 from memwhy._objgraph_dot import (  # noqa: F401
     _edge_label,
     _gradient,
+    _is_dead_proxy,
     _isinstance,
     _long_typename,
     _name_of,
@@ -277,7 +278,7 @@ def at_addrs(address_set, *, untracked=False):
 
 def is_proper_module(obj):
     """Whether obj is a module that sys.modules has under its name: where chains begin."""
-    if not isinstance(obj, types.ModuleType):
+    if _is_dead_proxy(obj) or not isinstance(obj, types.ModuleType):
         return False
     # A lazy module (importlib.util.LazyLoader) loads itself when it is asked for anything.
     ask = types.ModuleType.__getattribute__ if _isinstance(obj, types.ModuleType) else getattr

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import types
+import weakref
 
 import pytest
 
@@ -527,6 +528,16 @@ def test_a_drawing_says_who_refers_to_an_object():
                     extra_ignore=list(map(id, rows)))
     assert "list" not in ignored
     assert drawn(objgraph.show_backrefs, leaf, max_depth=0).count("->") == 0
+
+
+def test_a_proxy_of_what_is_gone_is_drawn():
+    leaf = Leaf()
+    proxies = [weakref.proxy(leaf), weakref.proxy(Leaf())]
+    assert objgraph._is_dead_proxy(proxies[1]) and not objgraph._is_dead_proxy(proxies[0])
+    text = drawn(objgraph.show_refs, [proxies], max_depth=1)
+    assert len(nodes_of(text)) == 3 and "(unrepresentable)" not in text
+    assert not objgraph.is_proper_module(proxies[1])
+    assert objgraph.is_proper_module(weakref.proxy(sys)) is False
 
 
 def test_a_dict_may_change_while_it_is_drawn():
