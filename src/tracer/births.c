@@ -3,6 +3,11 @@
 
 #include "tracer/retag.h"
 
+static bool is_noted(const mw_birth *birth)
+{
+    return birth->address != 0 && (birth->address & MW_BIRTH_CANDIDATE) == 0;
+}
+
 /* What the cache does not know. */
 static mw_status find_site(mw_tracer *tracer, mw_path caller, mw_instruction instruction,
                            size_t size_bytes, mw_site *ret_site)
@@ -48,11 +53,6 @@ static void settle(mw_tracer *tracer, mw_guard guard, mw_birth *birth)
     tracer->births.count--;
 }
 
-static bool is_noted(const mw_birth *birth)
-{
-    return birth->address != 0 && (birth->address & MW_BIRTH_CANDIDATE) == 0;
-}
-
 void mw_births_make_room(mw_tracer *tracer, mw_birth *place)
 {
     settle(tracer, (mw_guard){true}, place);
@@ -88,7 +88,8 @@ void mw_births_settle(mw_tracer *tracer, mw_guard guard, uintptr_t address)
 {
     mw_birth *place = mw_births_place(&tracer->births, address);
 
-    if (place->address == address)
+    /* An address that somebody asks for need not be that of a block. */
+    if (place->address == address && is_noted(place))
         settle(tracer, guard, place);
 }
 

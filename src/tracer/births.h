@@ -79,7 +79,7 @@ void mw_births_note(struct mw_tracer *tracer, uintptr_t address, uint32_t *label
 bool mw_births_has(const mw_births *births, uintptr_t address);
 /* The block has gone: false if it is not noted. */
 bool mw_births_drop(mw_births *births, uintptr_t address);
-/* Gives the block at [address] the site of its birth, if it is noted. */
+/* Gives the block at [address] the site of its birth, if it is noted; any address will do. */
 void mw_births_settle(struct mw_tracer *tracer, mw_guard guard, uintptr_t address);
 /* The same for all blocks. */
 void mw_births_settle_all(struct mw_tracer *tracer, mw_guard guard);

@@ -137,6 +137,28 @@ TEST(births, leave_the_watch_on_code_alone)
     mw_guard_leave(guard);
 }
 
+/* Who asks for a block may name any address: what marks a place is none. */
+TEST(births, are_not_settled_where_no_block_begins)
+{
+    mw_guard guard = mw_guard_enter();
+    mw_snapshot *snapshot;
+    mw_tracer tracer;
+
+    start(&tracer);
+    allocate_in(&tracer, guard, block, 0);
+    give_birth(&tracer, guard, block, in_line(1), site_in(&tracer, 1));
+    CHECK_EQ(mw_births_place(&tracer.births, block)->address, block | MW_BIRTH_CANDIDATE);
+    CHECK_EQ(mw_tracer_snapshot_block(&tracer, guard, MW_DOMAIN_PYTHON, block | MW_BIRTH_CANDIDATE,
+                                      mw_alloc_system(), &snapshot),
+             MW_BAD_INPUT);
+    CHECK_EQ(
+        mw_tracer_snapshot_block(&tracer, guard, MW_DOMAIN_PYTHON, 0, mw_alloc_system(), &snapshot),
+        MW_BAD_INPUT);
+    CHECK(mw_tracer_is_consistent(&tracer));
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
 TEST(births, belong_to_the_epoch_in_which_they_were)
 {
     mw_guard guard = mw_guard_enter();
@@ -236,6 +258,7 @@ int main(void)
         CASE(births, are_forgotten_with_their_block),
         CASE(births, give_way_to_another_block_that_wants_the_place),
         CASE(births, leave_the_watch_on_code_alone),
+        CASE(births, are_not_settled_where_no_block_begins),
         CASE(births, belong_to_the_epoch_in_which_they_were),
         CASE(births, are_settled_before_a_peak_is_copied),
         CASE(births, are_settled_at_once_where_filters_are_in_force),
