@@ -415,6 +415,7 @@ mw_degradation mw_tracer_degradation(mw_tracer *tracer)
         degradation.stage = tracer->paths.stage;
     if (degradation.stage == MW_STAGE_EXACT)
         return degradation;
+    mw_births_settle_all(tracer, (mw_guard){true});
     count_cut(&tracer->sites, &tracer->paths, &tracer->paths, &degradation);
     degradation.folded_frames = tracer->paths.folded_frames;
     degradation.coarse_codes = coarse_codes(&tracer->codes);

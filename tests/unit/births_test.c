@@ -198,6 +198,28 @@ TEST(births, are_settled_before_a_peak_is_copied)
     mw_guard_leave(guard);
 }
 
+TEST(births, count_where_callers_are_not_recorded_any_more)
+{
+    const size_t ceiling_bytes = 16 << 20;
+    const mw_tracer_options options = {.frame_limit = FRAME_LIMIT,
+                                       .max_overhead_bytes = ceiling_bytes};
+    const fake_stack deep = {(CALLS + 1) * 2 + 1, 1};
+    mw_guard guard = mw_guard_enter();
+    mw_tracer tracer = {.raw = {.lock = MW_SPINLOCK_FREE}};
+    mw_site none = {0};
+
+    CHECK_OK(mw_tracer_start_with(&tracer, mw_alloc_pages(), &options));
+    allocate_in(&tracer, guard, block, 0);
+    give_birth(&tracer, guard, block, in_line(0), none);
+    CHECK(mw_budget_take(&tracer.budget, ceiling_bytes * 11 / 16 - tracer.budget.used_bytes));
+    CHECK_EQ(mw_tracer_degradation(&tracer).cut_blocks, 0);
+    give_birth(&tracer, guard, block, deep, none);
+    CHECK(mw_births_has(&tracer.births, block));
+    CHECK_EQ(mw_tracer_degradation(&tracer).cut_blocks, 1);
+    mw_tracer_done(&tracer);
+    mw_guard_leave(guard);
+}
+
 TEST(births, are_settled_at_once_where_filters_are_in_force)
 {
     mw_guard guard = mw_guard_enter();
@@ -261,6 +283,7 @@ int main(void)
         CASE(births, are_not_settled_where_no_block_begins),
         CASE(births, belong_to_the_epoch_in_which_they_were),
         CASE(births, are_settled_before_a_peak_is_copied),
+        CASE(births, count_where_callers_are_not_recorded_any_more),
         CASE(births, are_settled_at_once_where_filters_are_in_force),
         CASE(births, returns_every_byte_whichever_allocation_fails),
     };
