@@ -221,6 +221,17 @@ static void write_entry(const tree_writer *writer, uint32_t first, uint32_t last
     write_own(writer, last, has_later);
 }
 
+/* Whether anything is written below [node] on its level.  Of a difference brothers that did not
+ * change are the last ones, and are not written. */
+static bool has_later_brother(const tree_writer *writer, uint32_t node)
+{
+    const mw_call_tree *tree = &writer->tree;
+    uint32_t next = tree->nodes[node].end;
+
+    return next < tree->nodes[tree->nodes[node].caller].end &&
+           (tree->changed == NULL || tree->changed[next] != 0);
+}
+
 /* Sums [node] and its smaller brothers; returns the node behind them.  Of a difference those
  * that did not change are not counted. */
 static uint32_t write_small(const tree_writer *writer, uint32_t node)
@@ -290,7 +301,7 @@ static mw_status step(tree_writer *writer, uint32_t *node)
         return MW_OK;
     }
     last = chain_end(writer, first);
-    has_later = nodes[first].end < nodes[nodes[first].caller].end;
+    has_later = has_later_brother(writer, first);
     write_entry(writer, first, last, has_later);
     if (is_deepest(writer) || last + 1 == nodes[last].end) {
         *node = nodes[first].end;

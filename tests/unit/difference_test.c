@@ -290,6 +290,38 @@ TEST(difference, as_a_call_tree_shows_what_cancels_out)
     shop_difference_done(&shop);
 }
 
+static mw_snapshot *called_from_main(uint64_t first_bytes, uint64_t second_bytes)
+{
+    const call first[] = {
+        {"/home/me/shop/app.py", 1, "main"}, {"/home/me/shop/app.py", 9, "first"}, {0}};
+    const call second[] = {
+        {"/home/me/shop/app.py", 1, "main"}, {"/home/me/shop/app.py", 8, "second"}, {0}};
+    const call third[] = {
+        {"/home/me/shop/app.py", 1, "main"}, {"/home/me/shop/app.py", 7, "third"}, {0}};
+    mw_snapshot_builder *builder = new_builder();
+
+    add_blocks(builder, first, first_bytes, 1);
+    add_blocks(builder, second, second_bytes, 1);
+    add_blocks(builder, third, 700, 1);
+    return finish(builder);
+}
+
+TEST(difference, as_a_call_tree_ends_its_branches_with_what_changed)
+{
+    const mw_tree_form form = {.share_minimum = 1};
+    shop_difference shop;
+    mw_buffer text;
+
+    shop_difference_init(&shop, called_from_main(1000, 1000), called_from_main(5000, 3000));
+    shop.difference.tree = &form;
+    CHECK_OK(write_with(&shop, mw_difference_write_text, mw_alloc_system(), &text, NULL));
+    assert_non_null(strstr(text.bytes, "   +6000 B    8700 B  shop/app.py:1 in main\n"
+                                       "   +4000 B    5000 B  ├ shop/app.py:9 in first\n"
+                                       "   +2000 B    3000 B  └ shop/app.py:8 in second\n\n"));
+    mw_buffer_done(&text);
+    shop_difference_done(&shop);
+}
+
 TEST(difference, as_a_call_tree_says_nothing_where_nothing_changed)
 {
     const holding lines[] = {{1, 4000}, {0}};
@@ -346,6 +378,7 @@ int main(void)
         CASE(difference, by_traceback_is_the_golden_one),
         CASE(difference, as_a_call_tree_is_the_golden_one),
         CASE(difference, as_a_call_tree_shows_what_cancels_out),
+        CASE(difference, as_a_call_tree_ends_its_branches_with_what_changed),
         CASE(difference, as_a_call_tree_says_nothing_where_nothing_changed),
         CASE(difference, as_markdown_is_the_golden_one),
         CASE(difference, as_markdown_by_traceback_is_the_golden_one),
