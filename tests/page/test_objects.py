@@ -132,6 +132,10 @@ def test_the_keyboard_walks_down_and_up(objects):
     assert selected(page) == ".VISITS visits.Visits"
     page.key("ArrowUp")
     assert selected(page) == "sys.modules['visits']"
+    select(page, ".buffer bytearray(3145728)")
+    assert selected(page) == ".buffer bytearray(3145728)"
+    page.key("ArrowLeft")       # nothing to close: goes out
+    assert selected(page) != ".buffer bytearray(3145728)"
     page.key("End")
     assert page.ask("document.querySelector('[role=treegrid] tbody').lastChild.ariaSelected") == (
         "true")

@@ -59,7 +59,7 @@ function openAtFirst(heap: Heap): Set<number> {
   while (stack.length !== 0) {
     const node = stack.pop()!;
     if (node.width < heap.root.width * 0.12 || node.depth > 8) continue;
-    open.add(node.row);
+    if (heap.hasChildren(node.row)) open.add(node.row); // a leaf has nothing to close
     stack.push(...heap.childrenOf(node));
   }
   return open;
