@@ -147,6 +147,16 @@ def test_the_keyboard_walks_down_and_up(objects):
     assert boxes(page) == everything
 
 
+def test_two_clicks_on_a_twist_are_two_clicks(objects):
+    page = objects()
+    opened = names(page)
+    for event in ("click", "click", "dblclick"):
+        page.ask(f"""document.querySelector("[role=treegrid] .twist")
+            .dispatchEvent(new MouseEvent("{event}", {{bubbles: true}}))""")
+        page.settle()
+    assert names(page) == opened
+
+
 def test_rows_say_to_a_reader_of_screens_what_they_are(objects):
     page = objects()
     told = page.ask("""[...document.querySelectorAll("[role=treegrid] tbody tr:not(.space)")]

@@ -403,6 +403,7 @@ function Line(props: LineProps) {
               onSelected(row);
               if (hasChildren) onOpen(!isOpen);
             }}
+            onDblClick={(event) => event.stopPropagation()} // two clicks have been told
           />
           <span class="place">{deeper}</span>
           <Name heap={heap} row={row} isMatch={isMatch} />
