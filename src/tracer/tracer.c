@@ -288,9 +288,12 @@ static void copy_sites(mw_tracer *tracer)
     /* Without memory now, perhaps with the next step. */
     peak->threshold_bytes =
         live_bytes + (step_bytes > MW_PEAK_STEP_BYTES ? step_bytes : MW_PEAK_STEP_BYTES);
-    if (mw_site_table_copy(&tracer->raw.sites, counted, &peak->raw) != MW_OK ||
-        mw_site_table_copy(&tracer->sites, counted, &peak->main) != MW_OK)
+    if (mw_site_table_copy(&tracer->sites, counted, &peak->main) != MW_OK)
         return;
+    if (mw_site_table_copy(&tracer->raw.sites, counted, &peak->raw) != MW_OK) {
+        peak->live_bytes = 0; /* one lane of now and one of then are no peak */
+        return;
+    }
     clock_gettime(CLOCK_MONOTONIC, &now);
     peak->time_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
     peak->live_bytes = live_bytes;

@@ -478,6 +478,58 @@ static bool record_series(mw_tracer *tracer, mw_random *random)
     return is_whole && lost_blocks(tracer) == 0;
 }
 
+/* Sites in both lanes, more than a copy of before has room for; then a block that makes a peak, of
+ * which no copy can be made yet. */
+static void grow_to_a_peak(mw_tracer *tracer, mw_guard guard)
+{
+    mw_site site;
+
+    for (uint32_t i = 1; i <= 100; i++) {
+        CHECK_OK(fake_site(tracer, (fake_stack){1, 1}, i, &site));
+        mw_raw_lane_lock(&tracer->raw);
+        mw_raw_lane_remember(&tracer->raw, guard, 0x666600000000 + i * 512, i, (mw_path){0},
+                             tracer->live_bytes);
+        mw_raw_lane_unlock(&tracer->raw);
+    }
+    CHECK_OK(fake_site(tracer, (fake_stack){1, 1}, 1 << 20, &site));
+    mw_raw_lane_lock(&tracer->raw);
+    mw_tracer_remember(tracer, guard, 0x555500400010, 1 << 20, site);
+    mw_raw_lane_unlock(&tracer->raw);
+}
+
+TEST(tracer_series, has_a_whole_peak_or_none_whichever_allocation_fails)
+{
+    bool is_whole = false;
+
+    for (size_t nth = 0; !is_whole; nth++) {
+        mw_failing_alloc failing = mw_failing_alloc_never();
+        mw_tracer tracer = new_tracer();
+        mw_guard guard = mw_guard_enter();
+        mw_snapshot *snapshot = NULL;
+        mw_site site;
+
+        CHECK_OK(mw_tracer_start(&tracer, &failing.base, FRAME_LIMIT));
+        mw_tracer_keep_peak(&tracer, true);
+        CHECK_OK(fake_site(&tracer, (fake_stack){1, 1}, 1 << 20, &site));
+        mw_tracer_remember(&tracer, guard, 0x555500000010, 1 << 20, site);
+        CHECK_EQ(tracer.peak.copies, 1);
+        grow_to_a_peak(&tracer, guard);
+        CHECK_EQ(tracer.peak.copies, 1);
+        failing.nth = failing.requests + nth;
+        look_in_raw(&tracer);
+        is_whole = tracer.peak.copies == 2;
+        if (tracer.peak.live_bytes != 0) {
+            CHECK_OK(mw_tracer_peak_snapshot(&tracer, guard, 0, mw_alloc_system(), &snapshot));
+            CHECK_EQ(mw_snapshot_live_bytes(snapshot), tracer.peak.live_bytes);
+            mw_snapshot_release(snapshot);
+        }
+        CHECK(nth != 0 || tracer.peak.live_bytes == 1 << 20);
+        mw_tracer_done(&tracer);
+        mw_guard_leave(guard);
+        CHECK_EQ(failing.live_blocks, 0);
+    }
+}
+
 TEST(tracer_series, returns_every_byte_whichever_allocation_fails)
 {
     bool is_whole = false;
@@ -509,6 +561,7 @@ int main(void)
         CASE(tracer_series, makes_of_a_copy_what_was_when_it_was_made),
         CASE(tracer_series, copies_only_what_there_is),
         CASE(tracer_series, does_not_wait_for_a_lock_to_copy),
+        CASE(tracer_series, has_a_whole_peak_or_none_whichever_allocation_fails),
         CASE(tracer_series, returns_every_byte_whichever_allocation_fails),
     };
 
