@@ -146,6 +146,8 @@ static mw_status add_form(mw_heap_encoder *encoder, const mw_heap_form *form, co
 
     if (status == MW_OK)
         status = mw_hash_index_reserve(&encoder->form_index, 1);
+    if (status != MW_OK)
+        return status;
     encoder->forms[encoder->form_count] = *form;
     encoder->forms[encoder->form_count].first_name = encoder->form_name_count;
     for (uint32_t i = 0; i < form->name_count && status == MW_OK; i++) {

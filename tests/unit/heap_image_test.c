@@ -172,6 +172,37 @@ TEST(heap_encoder, refuses_references_that_were_not_announced)
     rewind_tape(&the_tape);
 }
 
+/* Forms one after the other, more than a table has room for at first. */
+static mw_status encode_forms(mw_alloc *alloc)
+{
+    mw_heap_encoder encoder;
+    mw_status status = mw_heap_encoder_init(&encoder, record, &the_tape, alloc);
+
+    if (status != MW_OK)
+        return status;
+    for (uint32_t type = 0; type < 100; type++) {
+        const mw_heap_form form = {.type = type};
+
+        mw_heap_encoder_form(&encoder, &form, NULL);
+    }
+    status = encoder.status;
+    mw_heap_encoder_done(&encoder);
+    return status;
+}
+
+TEST(heap_encoder, writes_no_form_where_there_is_no_room_for_it)
+{
+    mw_status status = MW_NO_MEMORY;
+
+    for (size_t nth = 0; status != MW_OK; nth++) {
+        mw_failing_alloc alloc = mw_failing_alloc_at(nth);
+
+        status = encode_forms(&alloc.base);
+        CHECK(status == MW_OK || status == MW_NO_MEMORY);
+        CHECK_EQ(alloc.live_blocks, 0);
+    }
+}
+
 TEST(heap_image, returns_every_byte_whichever_allocation_fails)
 {
     heap_model model = heap_model_random(3);
@@ -207,6 +238,7 @@ int main(void)
         CASE(heap_image, no_flipped_byte_leads_it_astray),
         CASE(heap_image, a_lost_record_is_noticed),
         CASE(heap_encoder, refuses_references_that_were_not_announced),
+        CASE(heap_encoder, writes_no_form_where_there_is_no_room_for_it),
         CASE(heap_image, returns_every_byte_whichever_allocation_fails),
     };
 
