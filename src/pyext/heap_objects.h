@@ -31,7 +31,8 @@ typedef struct mw_heap_selection {
 bool mw_heap_is_half_made(PyObject *object);
 /* Whether it may be a tuple that tuple(iterable) is about to grow, which fails when somebody
  * else holds it: it has just the size, and one reference.  Whether anybody who can be seen
- * has this reference is the caller's question. */
+ * has this reference is the caller's question.  Sizes are those of an iterable that gives no
+ * hint; after a hint that is too small it may be any, and such a tuple is not told from others. */
 bool mw_heap_may_be_growing(PyObject *object);
 
 /* Finds what is selected.  What tuple(iterable) may be working on is not in it. */
