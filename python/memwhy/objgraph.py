@@ -220,8 +220,8 @@ def get_new_ids(skip_update=False, limit=10, sortby="deltas", shortnames=None, f
         _state["shortnames"] = shortnames
     gc.collect()
     old_ids, current_ids = _state["current"], _state["old"]
-    _state.update(old=old_ids, current=current_ids)
     _take_ids(current_ids, _state["shortnames"], untracked)
+    _state.update(old=old_ids, current=current_ids)  # once all are there
     rows = []
     for name in [*new_ids, *(name for name in current_ids if name not in new_ids)]:
         old, current, new = old_ids[name], current_ids[name], new_ids[name]

@@ -163,6 +163,26 @@ def test_new_ids_are_of_new_objects(capsys):
         objgraph.get_new_ids(sortby="age")
 
 
+def test_new_ids_are_right_after_a_call_that_failed():
+    class Meta(type):
+        def __getattribute__(cls, name):
+            if name == "__name__" and fails:
+                raise ZeroDivisionError
+            return super().__getattribute__(name)
+
+    fails = False
+    state, kept = {}, [Leaf(), Meta("Made", (), {})()]
+    for _ in range(2):
+        objgraph.get_new_ids(limit=0, _state=state)
+    fails = True
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            objgraph.get_new_ids(limit=0, _state=state)
+    fails = False
+    kept.append(Leaf())
+    assert objgraph.get_new_ids(limit=0, _state=state)["Leaf"] == {id(kept[2])}
+
+
 # ── what may be handed out ───────────────────────────────────────────────────────────
 
 def test_a_half_made_tuple_is_handed_to_nobody():
