@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A known small block gets another site of the same size: what happens to each object
- * that is taken from a free list, hence inline and with one look-up.
+ * A known small block gets another site of the same size: what happens to an object that
+ * is taken from a free list, at once or when its birth is settled (births.h).
  */
 #pragma once
 
@@ -54,23 +54,4 @@ static inline void mw_retag(mw_tracer *tracer, mw_guard guard, uint32_t *label, 
         mw_tracer_raise(tracer, new_bytes);
     }
     *label = site.index | (*label & ~MW_LABEL_SITE);
-}
-
-/* The same without calling anybody; false, with nothing done, if somebody must be called. */
-static inline bool mw_retag_at_once(mw_tracer *tracer, uint32_t *label, mw_site site)
-{
-    mw_site former = {*label & MW_LABEL_SITE};
-    mw_site_entry *from = mw_site_table_entry(&tracer->sites, former);
-    mw_site_entry *to = mw_site_table_entry(&tracer->sites, site);
-
-    if (former.index == site.index)
-        return true;
-    if (__builtin_expect(from->size != to->size, 0) ||
-        __builtin_expect(from->freed == UINT32_MAX, 0) ||
-        __builtin_expect(to->allocated == UINT32_MAX, 0))
-        return false;
-    from->freed++;
-    to->allocated++;
-    *label = site.index | (*label & ~MW_LABEL_SITE);
-    return true;
 }
