@@ -21,7 +21,6 @@ enum {
     MW_FRAMES_MARK_FIRST = 1,
     MW_FRAMES_MARK_END = 29,  /* sessions before this one can be used   */
     MW_FRAMES_MARK_LAST = 30, /* the self-check's                       */
-    MW_FRAMES_MARK_NEVER = 31,
     MW_FRAMES_MARK_SURVIVES_CALLS = 0,
     MW_FRAMES_MARK_VALUE_BITS = 26,
 };

@@ -23,8 +23,7 @@
 enum {
     MW_FRAMES_MARK_FIRST = 2, /* 1 is what the collector of 3.14.0 to 3.14.4 writes */
     MW_FRAMES_MARK_END = 255,
-    MW_FRAMES_MARK_LAST = 255,  /* the self-check's */
-    MW_FRAMES_MARK_NEVER = 256, /* does not fit into a byte */
+    MW_FRAMES_MARK_LAST = 255, /* the self-check's */
     MW_FRAMES_MARK_SURVIVES_CALLS = 1,
     MW_FRAMES_OWNER_SHIFT = 16,
     MW_FRAMES_VISITED_SHIFT = 24,

@@ -38,10 +38,14 @@
  *   void mw_frames_void_mark(mw_py_frame *frame)
  *       Takes a mark away, if there is one.
  *   uint64_t mw_frames_make_mark(uint32_t session, uint32_t value)
- *       Sessions go from MW_FRAMES_MARK_FIRST to MW_FRAMES_MARK_LAST, values to
- *       MW_FRAMES_MARK_VALUE_MAXIMUM; a mark of session MW_FRAMES_MARK_NEVER is never
- *       written, so nothing belongs to it.
+ *       Sessions go from MW_FRAMES_MARK_FIRST to before MW_FRAMES_MARK_END, values to
+ *       MW_FRAMES_MARK_VALUE_MAXIMUM; session MW_FRAMES_MARK_LAST is the self-check's.
  *   bool mw_frames_mark_belongs(uint64_t mark, uint32_t session, uint32_t *ret_value)
+ *   mw_mark_origin mw_frames_mark_origin(uint32_t session, uint32_t first_value)
+ *   uint64_t mw_frames_mark_of(mw_mark_origin origin, uint32_t path)
+ *   bool mw_frames_mark_is_of(uint64_t mark, mw_mark_origin origin, uint32_t *ret_path)
+ *       The same by paths; what is no mark of the origin may come to a number, which no
+ *       path has.  With MW_FRAMES_MARK_ORIGIN_NONE nothing comes to that of a path.
  *
  * Where such a mark does not survive a call of a Python function, frame_marks_locals.h has
  * a second place for it, which does.
