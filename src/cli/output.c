@@ -6,11 +6,41 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Looks at the directory that a file is in or would be, and returns the file's name there; NULL if
+ * there is no such directory. */
+static const char *find_directory(const char *path, struct stat *ret_info)
+{
+    const char *slash = strrchr(path, '/');
+    char directory[PATH_MAX] = ".";
+
+    if (slash != NULL)
+        snprintf(directory, sizeof directory, "%.*s", (int)(slash - path) + 1, path);
+    if (stat(directory, ret_info) != 0)
+        return NULL;
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* Whether two that are not there yet would be one file. */
+static bool would_be_same(const char *a, const char *b)
+{
+    struct stat info_a, info_b;
+    const char *name_a = find_directory(a, &info_a), *name_b = find_directory(b, &info_b);
+
+    return name_a != NULL && name_b != NULL && strcmp(name_a, name_b) == 0 &&
+           is_same(&info_a, &info_b);
+}
 
 bool mw_output_is_same(const char *a, const char *b)
 {
@@ -18,8 +48,10 @@ bool mw_output_is_same(const char *a, const char *b)
 
     if (strcmp(a, b) == 0)
         return true;
-    return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
-           info_a.st_ino == info_b.st_ino && S_ISREG(info_a.st_mode);
+    if (lstat(a, &info_a) != 0 && lstat(b, &info_b) != 0)
+        return would_be_same(a, b);
+    return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && is_same(&info_a, &info_b) &&
+           S_ISREG(info_a.st_mode);
 }
 
 mw_status mw_output_spares(const char *option, const char *path, const char *const *inputs,

@@ -59,6 +59,7 @@ def complaint(*arguments, **options):
      '--by takes line, file, function, region or traceback, not "nonsense".'),
     (["run", "-o", "-", "-c", ""], "-o wants a file's name."),
     (["run", "-o", "x", "--json", "x", "-c", ""], '-o and --json cannot both be written to "x".'),
+    (["run", "-o", ".//x", "--json", "x", "-c", ""], '-o and --json cannot both be written to "x".'),
     (["run", "-o", "x", "--signal", "33", "-c", ""],
      '--signal takes a signal that can be caught, such as SIGUSR2, not "33".'),
     (["run", "no_such.py"], 'cannot run "no_such.py": No such file or directory.'),
