@@ -251,7 +251,7 @@ def get_leaking_objects(objects=None, *, untracked=False):
     objects = list(objects)
     ids = set(map(id, objects))
     for obj in objects:
-        ids.difference_update(map(id, gc.get_referents(obj)))
+        ids.difference_update(map(id, _memwhy._object_traversed(obj)))
     return [obj for obj in objects if id(obj) in ids]
 
 
@@ -332,7 +332,7 @@ def _find_chain(obj, predicate, edge_func, max_depth=20, extra_ignore=()):
 
 
 def _referents(untracked):
-    return _memwhy._object_referents if untracked else gc.get_referents
+    return _memwhy._object_referents if untracked else _memwhy._object_traversed
 
 
 def find_ref_chain(obj, predicate, max_depth=20, extra_ignore=(), *, untracked=False):

@@ -234,6 +234,30 @@ static PyObject *object_referents(PyObject *module, PyObject *object)
     return list;
 }
 
+/* ── as gc.get_referents ─────────────────────────────────────────────────────────── */
+
+PyDoc_STRVAR(object_traversed_doc,
+             "_object_traversed($module, object, /)\n"
+             "--\n\n"
+             "What gc.get_referents() says, but for what is dead: 3.12.1's asyncio module\n"
+             "tells of objects in its free list.");
+
+static int append_living(PyObject *object, void *list)
+{
+    return Py_REFCNT(object) > 0 ? PyList_Append(list, object) : 0;
+}
+
+static PyObject *object_traversed(PyObject *module, PyObject *object)
+{
+    traverseproc traverse = Py_TYPE(object)->tp_traverse;
+    PyObject *list = PyList_New(0);
+
+    if (list != NULL && PyObject_IS_GC(object) && traverse != NULL &&
+        traverse(object, append_living, list) != 0)
+        Py_CLEAR(list);
+    return list;
+}
+
 PyMethodDef mw_heap_object_methods[] = {
     {"_objects_of", (PyCFunction)(void (*)(void))objects_of, METH_FASTCALL, objects_of_doc},
     {"_objects_at", (PyCFunction)(void (*)(void))objects_at, METH_FASTCALL, objects_at_doc},
@@ -241,5 +265,6 @@ PyMethodDef mw_heap_object_methods[] = {
     {"_object_dict", object_dict, METH_O, object_dict_doc},
     {"_object_referents", object_referents, METH_O, object_referents_doc},
     {"_object_references", object_references, METH_O, object_references_doc},
+    {"_object_traversed", object_traversed, METH_O, object_traversed_doc},
     {NULL, NULL, 0, NULL},
 };
